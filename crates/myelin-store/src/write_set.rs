@@ -1,0 +1,271 @@
+//! A write set: what one use case wants to change, and what it expects to find.
+
+use bytes::Bytes;
+
+use crate::{OnConflict, StoreError, StoreResult, Table, Value};
+
+/// Most rows that one set may write (DESIGN: bigger work is committed in slices).
+pub const ROWS_MAX: usize = 2_000;
+/// Most bytes that one set may write.
+pub const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The values of a table's key columns, or of the first few of them.
+pub type Key = Vec<Value>;
+
+/// What to do with one row.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Write the row, whether it is there or not (see [`OnConflict`]).
+    Put(Vec<Value>),
+    /// Write the row, which must be absent: else the set falls with [`StoreError::Conflict`].
+    Insert(Vec<Value>),
+    /// Add to the integer columns; an absent row counts as zeros.
+    Add(Vec<Value>),
+    /// Raise the integer columns to at least these values.
+    Max(Vec<Value>),
+    /// Delete the row if it is there.
+    Delete,
+}
+
+/// One row's change.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The table.
+    pub table: &'static Table,
+    /// The whole primary key.
+    pub key: Key,
+    /// What to do.
+    pub change: Change,
+}
+
+/// A row whose version the use case has read: another version now, and the set falls.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// The table; it declares a version column.
+    pub table: &'static Table,
+    /// The whole primary key.
+    pub key: Key,
+    /// The version read; None: the row was absent.
+    pub version: Option<i64>,
+}
+
+/// Deletes the rows whose key starts with `prefix` and whose next key column, an integer, lies in
+/// `from..=to`.
+#[derive(Clone, Debug)]
+pub struct RangeDeletion {
+    /// The table.
+    pub table: &'static Table,
+    /// The first key columns.
+    pub prefix: Key,
+    /// The smallest value of the next key column.
+    pub from: i64,
+    /// The largest value of the next key column.
+    pub to: i64,
+}
+
+/// Takes the first row in key order whose key starts with `prefix`: it is deleted and its columns
+/// (key, then values) are returned, to one taker only.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// The table.
+    pub table: &'static Table,
+    /// The first key columns.
+    pub prefix: Key,
+}
+
+/// One row of the log, before it has a position.
+#[derive(Clone, Debug)]
+pub struct LogWrite {
+    /// What happened.
+    pub kind: LogKind,
+    /// The interned room or user that it happened to.
+    pub subject: i64,
+    /// The event number, room or row that it is about.
+    pub reference: i64,
+    /// What followers need without reading further; its form belongs to the kind.
+    pub data: Bytes,
+}
+
+/// What a log entry tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum LogKind {
+    /// An event entered a room: subject room, reference event number, data the root of the state
+    /// after it (16 bytes, empty for no state).
+    Event = 1,
+    /// A local user's membership changed: subject user, reference room, data one byte of
+    /// membership and the event number (8 bytes, big endian).
+    Membership = 2,
+    /// A user's sessions changed: subject user, reference 0.
+    Sessions = 3,
+}
+
+impl LogKind {
+    /// Whether an entry replaces the earlier one of the same kind, subject and reference, so that
+    /// the log compacts itself.
+    pub const fn is_latest(self) -> bool {
+        match self {
+            Self::Event | Self::Membership => false,
+            Self::Sessions => true,
+        }
+    }
+
+    /// The kind with this number.
+    pub const fn from_number(number: i64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Event),
+            2 => Some(Self::Membership),
+            3 => Some(Self::Sessions),
+            _ => None,
+        }
+    }
+}
+
+/// What one use case wants to change, whole or not at all. Built in memory by plain functions of
+/// the table modules; nothing is written until it is submitted.
+#[derive(Clone, Debug, Default)]
+pub struct WriteSet {
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) expectations: Vec<Expectation>,
+    pub(crate) deletions: Vec<RangeDeletion>,
+    pub(crate) takes: Vec<Take>,
+    pub(crate) log: Vec<LogWrite>,
+    bytes: usize,
+}
+
+impl WriteSet {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// True if the set changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+            && self.deletions.is_empty()
+            && self.takes.is_empty()
+            && self.log.is_empty()
+    }
+
+    /// Writes a row whether it is there or not.
+    pub fn put(&mut self, table: &'static Table, key: Key, values: Vec<Value>) {
+        self.push(table, key, Change::Put(values));
+    }
+
+    /// Writes a row that must be absent.
+    pub fn insert(&mut self, table: &'static Table, key: Key, values: Vec<Value>) {
+        self.push(table, key, Change::Insert(values));
+    }
+
+    /// Adds to a row's integers.
+    pub fn add(&mut self, table: &'static Table, key: Key, deltas: Vec<Value>) {
+        self.push(table, key, Change::Add(deltas));
+    }
+
+    /// Raises a row's integers.
+    pub fn max(&mut self, table: &'static Table, key: Key, values: Vec<Value>) {
+        self.push(table, key, Change::Max(values));
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, table: &'static Table, key: Key) {
+        self.push(table, key, Change::Delete);
+    }
+
+    /// Deletes a range of rows.
+    pub fn delete_range(&mut self, deletion: RangeDeletion) {
+        self.deletions.push(deletion);
+    }
+
+    /// Takes the first row with this prefix; the answer stands in [`crate::Committed::taken`] at
+    /// the index returned here.
+    pub fn take_first(&mut self, table: &'static Table, prefix: Key) -> usize {
+        self.takes.push(Take { table, prefix });
+        self.takes.len() - 1
+    }
+
+    /// Says which version of a row this set is built on.
+    pub fn expect(&mut self, table: &'static Table, key: Key, version: Option<i64>) {
+        self.expectations.push(Expectation {
+            table,
+            key,
+            version,
+        });
+    }
+
+    /// Appends an entry to the log.
+    pub fn log(&mut self, entry: LogWrite) {
+        self.bytes += entry.data.len() + 32;
+        self.log.push(entry);
+    }
+
+    /// Refuses a set that is too large or contradicts itself, before it can spoil a batch.
+    pub(crate) fn check(&self) -> StoreResult<()> {
+        let rows = self.operations.len() + self.log.len();
+        if rows > ROWS_MAX || self.bytes > BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                rows,
+                bytes: self.bytes,
+            });
+        }
+        let mut seen = std::collections::HashSet::with_capacity(self.operations.len());
+        for operation in &self.operations {
+            let table = operation.table;
+            let malformed = |reason| {
+                Err(StoreError::Malformed {
+                    table: table.name,
+                    reason,
+                })
+            };
+            if operation.key.len() != table.key.len() {
+                return malformed("the key has the wrong number of columns");
+            }
+            let values = match &operation.change {
+                Change::Put(v) | Change::Insert(v) | Change::Add(v) | Change::Max(v) => Some(v),
+                Change::Delete => None,
+            };
+            if values.is_some_and(|values| values.len() != table.values.len()) {
+                return malformed("the row has the wrong number of columns");
+            }
+            if !seen.insert((table.name, &operation.key))
+                && table.on_conflict == OnConflict::Replace
+            {
+                return malformed("two changes of one row");
+            }
+        }
+        let unversioned = self
+            .expectations
+            .iter()
+            .find(|expectation| expectation.table.version.is_none());
+        unversioned.map_or(Ok(()), |expectation| {
+            Err(StoreError::Malformed {
+                table: expectation.table.name,
+                reason: "the table has no version column",
+            })
+        })
+    }
+
+    fn push(&mut self, table: &'static Table, key: Key, change: Change) {
+        let size = |values: &[Value]| {
+            values
+                .iter()
+                .map(|value| {
+                    if let Value::Bytes(bytes) = value {
+                        bytes.len() + 8
+                    } else {
+                        8
+                    }
+                })
+                .sum::<usize>()
+        };
+        self.bytes += size(&key);
+        if let Change::Put(values)
+        | Change::Insert(values)
+        | Change::Add(values)
+        | Change::Max(values) = &change
+        {
+            self.bytes += size(values);
+        }
+        self.operations.push(Operation { table, key, change });
+    }
+}
