@@ -1,2 +1,46 @@
-//! Tasks of the repository.
-fn main() {}
+//! Tasks of the repository: what a machine checks before a change lands.
+//!
+//! Start reading at [`ci`], which runs everything; [`tidy`] holds the rules that no other tool
+//! knows.
+#![expect(
+    clippy::print_stdout,
+    reason = "a task's output is its answer, for a person at a terminal"
+)]
+
+mod ci;
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the repository")]
+enum Task {
+    /// Everything that must pass before a change lands
+    Ci {
+        /// Only these steps
+        steps: Vec<String>,
+    },
+    /// The rules of STYLE that no other tool checks
+    Tidy,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = root();
+    let passed = match Task::parse() {
+        Task::Ci { steps } => ci::run(&root, &steps)?,
+        Task::Tidy => tidy::run(&root)?,
+    };
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}

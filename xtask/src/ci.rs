@@ -1,0 +1,162 @@
+//! Everything that must pass before a change lands, as one table of steps.
+
+mod step;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+
+use step::{Outcome, Run};
+
+/// How long each fuzz target runs here; longer runs find more, and are started by hand.
+const FUZZ_SECONDS: u32 = 15;
+
+type Step = fn(&Run<'_>) -> anyhow::Result<Outcome>;
+
+/// Name and step; the cheap ones first.
+const STEPS: [(&str, Step); 7] = [
+    ("fmt", fmt),
+    ("tidy", tidy),
+    ("clippy", clippy),
+    ("deny", deny),
+    ("test", test),
+    ("doc", doc),
+    ("fuzz", fuzz),
+];
+
+/// Runs the steps named, or all, and prints what each took; true if none failed.
+pub(crate) fn run(root: &Path, wanted: &[String]) -> anyhow::Result<bool> {
+    for name in wanted {
+        let known = STEPS.map(|(name, _)| name);
+        ensure!(
+            known.contains(&name.as_str()),
+            "no step {name}: there are {}",
+            known.join(", ")
+        );
+    }
+    let run = Run::new(root);
+    let started = Instant::now();
+    let mut report = Vec::new();
+    let mut passed = true;
+    let mut closing = Vec::new();
+    for (name, step) in STEPS {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        println!("--- {name}");
+        let started = Instant::now();
+        let outcome = step(&run)?;
+        passed &= !matches!(outcome, Outcome::Failed(_));
+        let line = format!(
+            "{name:7} {:>7} {}",
+            seconds(started.elapsed()),
+            outcome.word()
+        );
+        println!("{line}");
+        report.push(line);
+        closing.extend(outcome.into_closing_lines());
+    }
+    println!("--- summary ({} in all)", seconds(started.elapsed()));
+    for line in report.iter().chain(&closing) {
+        println!("{line}");
+    }
+    Ok(passed)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn fmt(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    run.cargo(&["fmt", "--all", "--check"])
+}
+
+fn tidy(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    Ok(Outcome::from_passed(crate::tidy::run(run.root())?))
+}
+
+fn clippy(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    run.cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+fn deny(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    if !run.has_cargo("deny") {
+        return Ok(run.missing("cargo-deny", "cargo install cargo-deny --locked"));
+    }
+    run.cargo(&[
+        "deny",
+        "--workspace",
+        "--locked",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ])
+}
+
+fn test(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    if run.has_cargo("nextest") {
+        let arguments = [
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--profile",
+            "ci",
+        ];
+        return run.cargo_keeping(&arguments, |line| {
+            line.trim_start().starts_with("Summary [")
+        });
+    }
+    println!(
+        "cargo-nextest is missing, cargo test takes its place: cargo install cargo-nextest --locked"
+    );
+    run.cargo_keeping(&["test", "--workspace", "--locked"], |line| {
+        line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed")
+    })
+}
+
+fn doc(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    run.cargo(&["doc", "--workspace", "--no-deps", "--locked"])
+}
+
+fn fuzz(run: &Run<'_>) -> anyhow::Result<Outcome> {
+    if !run.root().join("fuzz/Cargo.toml").exists() {
+        return Ok(Outcome::Skipped("there are no fuzz targets".to_owned()));
+    }
+    if !run.has_cargo("fuzz") {
+        return Ok(run.missing("cargo-fuzz", "cargo install cargo-fuzz --locked"));
+    }
+    let time = format!("-max_total_time={FUZZ_SECONDS}");
+    for target in run.lines_of_cargo(&["fuzz", "list"])? {
+        // Debug builds, as everywhere here: optimising all dependencies once more costs more
+        // minutes than it gains inputs in so short a run.
+        let arguments = [
+            "fuzz",
+            "run",
+            "--sanitizer",
+            "none",
+            "--dev",
+            &target,
+            "--",
+            &time,
+            "-verbosity=0",
+        ];
+        let outcome = run.cargo(&arguments)?;
+        if matches!(outcome, Outcome::Failed(_)) {
+            return Ok(outcome);
+        }
+    }
+    Ok(Outcome::Passed(Vec::new()))
+}
