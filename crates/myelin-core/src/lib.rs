@@ -1,1 +1,3 @@
 //! myelin-core
+
+pub mod trie;
