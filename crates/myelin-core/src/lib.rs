@@ -1,3 +1,19 @@
-//! myelin-core
+//! Pure Matrix: event formats, hashes, signatures, authorisation, state.
+//!
+//! Nothing in here does I/O, waits, reads a clock or draws chance; what it needs of those is handed in
+//! ([`environment`]). Storage, rooms and wire formats live above. Start reading at [`event`], then [`auth`].
 
+pub mod auth;
+pub mod client_event;
+pub mod environment;
+pub mod event;
+pub mod ids;
+pub mod json;
+pub mod membership;
+pub mod power;
+pub mod server;
+pub mod signing_key;
 pub mod trie;
+
+#[cfg(test)]
+mod test_support;
