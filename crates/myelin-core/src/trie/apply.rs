@@ -69,6 +69,39 @@ impl Apply {
         let end = changes.partition_point(|change| change.path <= item.last());
         (start < end).then(|| (*child, range.start + start..range.start + end))
     }
+
+    /// Appends to `merged` what a node holds after the changes below it: its items, but in place of a
+    /// child that was opened what that one holds.
+    fn merge(
+        &self,
+        items: &[Item],
+        changes: &[Change],
+        merged: &mut Vec<Item>,
+    ) -> Result<(), TrieError> {
+        let mut rest = changes;
+        for item in items {
+            let (before, within);
+            (before, rest) =
+                rest.split_at(rest.partition_point(|change| change.path < item.path()));
+            (within, rest) =
+                rest.split_at(rest.partition_point(|change| change.path <= item.last()));
+            merged.extend(before.iter().filter_map(Change::insertion));
+            match item {
+                _ if within.is_empty() => merged.push(*item),
+                Item::Entry(_) => merged.extend(within.iter().filter_map(Change::insertion)),
+                Item::Edge(edge) => self.merge(&self.node(edge)?.items, within, merged)?,
+            }
+        }
+        merged.extend(rest.iter().filter_map(Change::insertion));
+        Ok(())
+    }
+
+    fn node(&self, edge: &Edge) -> Result<&Node, TrieError> {
+        match self.opened.get(&edge.hash) {
+            Some(node) => Ok(node),
+            None => Err(TrieError::Missing(edge.hash)),
+        }
+    }
 }
 
 impl Machine for Apply {
@@ -99,62 +132,31 @@ impl Machine for Apply {
         if self.changes.is_empty() {
             return Ok((self.root, Vec::new()));
         }
+        let mut items = Vec::new();
+        match self.root.edge() {
+            Some(edge) => self.merge(&self.node(&edge)?.items, &self.changes, &mut items)?,
+            None => self.merge(&[], &self.changes, &mut items)?,
+        }
+        if items.is_empty() {
+            return Ok((Root(None), Vec::new()));
+        }
         let mut builder = Builder {
             opened: &self.opened,
             written: Vec::new(),
         };
-        let items = match self.root.edge() {
-            Some(edge) => builder.merge(&builder.node(&edge)?.items, &self.changes)?,
-            None => builder.merge(&[], &self.changes)?,
-        };
-        if items.is_empty() {
-            return Ok((Root(None), builder.written));
-        }
         // The root is a node however few its entries, so that every state but the empty one has a hash.
         let root = builder.write(Path::ROOT, 0, &items);
         Ok((Root(Some(root.hash)), builder.written))
     }
 }
 
-/// Rebuilds the opened nodes from the leaves upwards.
+/// Builds the canonical trie of some items.
 struct Builder<'a> {
     opened: &'a HashMap<NodeHash, Arc<Node>>,
     written: Vec<(NodeHash, Vec<u8>)>,
 }
 
-impl<'a> Builder<'a> {
-    fn node(&self, edge: &Edge) -> Result<&'a Node, TrieError> {
-        let node = self.opened.get(&edge.hash);
-        node.map(|node| &**node)
-            .ok_or(TrieError::Missing(edge.hash))
-    }
-
-    /// The items of a node after the changes below it. Children on the way are rebuilt; slots may hold
-    /// too much or too little until [`Builder::build`] has seen them.
-    fn merge(&mut self, items: &[Item], changes: &[Change]) -> Result<Vec<Item>, TrieError> {
-        let mut merged = Vec::with_capacity(items.len() + changes.len());
-        let mut rest = changes;
-        for item in items {
-            let before;
-            (before, rest) =
-                rest.split_at(rest.partition_point(|change| change.path < item.path()));
-            merged.extend(before.iter().filter_map(Change::insertion));
-            let within;
-            (within, rest) =
-                rest.split_at(rest.partition_point(|change| change.path <= item.last()));
-            match item {
-                _ if within.is_empty() => merged.push(*item),
-                Item::Entry(_) => merged.extend(within.iter().filter_map(Change::insertion)),
-                Item::Edge(edge) => {
-                    let below = self.merge(&self.node(edge)?.items, within)?;
-                    self.build(&below, &mut merged);
-                }
-            }
-        }
-        merged.extend(rest.iter().filter_map(Change::insertion));
-        Ok(merged)
-    }
-
+impl Builder<'_> {
     /// Appends to `out` the canonical form of a subtree: its few entries, or one edge.
     fn build(&mut self, items: &[Item], out: &mut Vec<Item>) {
         let few = items.len() <= INLINE_MAX;

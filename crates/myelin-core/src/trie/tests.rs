@@ -267,7 +267,7 @@ fn the_decoder_names_the_fault() {
     // The root of a room with its create event alone: depth 0, slot 1, one entry (1, 7) -> 9.
     let valid = [0, 0, 0b10, 0x10, 1, 7, 9];
     Node::load(NodeHash::of(&valid), &valid).unwrap();
-    let cases: [(&[u8], Fault); 17] = [
+    let cases: [(&[u8], Fault); 19] = [
         (&[], Fault::Truncated),
         (&[0, 0, 0b10, 0x10, 1, 7], Fault::Truncated),
         (&[0, 0, 0b10, 0x50, 1, 7, 9], Fault::Truncated),
@@ -285,6 +285,8 @@ fn the_decoder_names_the_fault() {
             &[0, 0, 0b10, 0x10, 0x80, 0x80, 0x80, 0x80, 1, 7, 9],
             Fault::EventType,
         ),
+        (&[8, 0x20, 0, 0, 1], Fault::EventType),
+        (&[8, 0, 0, 0, 2], Fault::EventType),
         (&[0, 0, 0b10, 0x10, 2, 7, 9], Fault::Slot),
         (&[0, 0, 0b10, 0x20, 1, 7, 9, 1, 7, 9], Fault::Order),
         (&[1, 0, 0, 0b1, 0x10, 16, 7, 9], Fault::Single),
