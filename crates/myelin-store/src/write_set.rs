@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{OnConflict, StoreError, StoreResult, Table, Value};
+use crate::{Column, Kind, OnConflict, StoreError, StoreResult, Table, Value};
 
 /// Most rows that one set may write (DESIGN: bigger work is committed in slices).
 pub const ROWS_MAX: usize = 2_000;
@@ -245,16 +245,61 @@ impl WriteSet {
         })
     }
 
+    /// Refuses values of another kind than their column's: PostgreSQL would fail the whole batch.
+    pub(crate) fn check_kinds(&self) -> StoreResult<()> {
+        self.operations.iter().try_for_each(check_operation)?;
+        for expectation in &self.expectations {
+            let table = expectation.table;
+            if expectation.key.len() != table.key.len() {
+                return Err(malformed(table, "an expectation needs the whole key"));
+            }
+            check_kinds(table, table.key, &expectation.key, false)?;
+        }
+        for Take { table, prefix } in &self.takes {
+            if prefix.len() > table.key.len() {
+                return Err(malformed(table, "a prefix is longer than the key"));
+            }
+            check_kinds(table, table.key, prefix, false)?;
+        }
+        for deletion in &self.deletions {
+            let table = deletion.table;
+            let next = table.key.get(deletion.prefix.len());
+            if next.is_none_or(|column| column.kind != Kind::Int) {
+                return Err(malformed(
+                    table,
+                    "a range needs an integer below its prefix",
+                ));
+            }
+            check_kinds(table, table.key, &deletion.prefix, false)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the set says which version of this row it is built on.
+    pub(crate) fn expects(&self, table: &'static Table, key: &Key) -> bool {
+        let is = |expectation: &&Expectation| {
+            expectation.table.name == table.name && expectation.key == *key
+        };
+        self.expectations.iter().any(|expectation| is(&expectation))
+    }
+
+    /// About how many bytes the set writes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// About how many rows the set writes.
+    pub(crate) fn rows(&self) -> usize {
+        self.operations.len() + self.log.len() + self.takes.len()
+    }
+
     fn push(&mut self, table: &'static Table, key: Key, change: Change) {
         let size = |values: &[Value]| {
             values
                 .iter()
-                .map(|value| {
-                    if let Value::Bytes(bytes) = value {
-                        bytes.len() + 8
-                    } else {
-                        8
-                    }
+                .map(|value| match value {
+                    Value::Bytes(bytes) => bytes.len() + 8,
+                    Value::Null | Value::Int(_) => 8,
                 })
                 .sum::<usize>()
         };
@@ -267,5 +312,39 @@ impl WriteSet {
             self.bytes += size(values);
         }
         self.operations.push(Operation { table, key, change });
+    }
+}
+
+fn check_operation(operation: &Operation) -> StoreResult<()> {
+    let table = operation.table;
+    check_kinds(table, table.key, &operation.key, false)?;
+    let (values, null) = match &operation.change {
+        Change::Put(values) | Change::Insert(values) => (values, true),
+        Change::Add(values) | Change::Max(values) => (values, false),
+        Change::Delete => return Ok(()),
+    };
+    if !null && table.values.iter().any(|column| column.kind != Kind::Int) {
+        return Err(malformed(table, "only integers are added or raised"));
+    }
+    check_kinds(table, table.values, values, null)
+}
+
+fn malformed(table: &Table, reason: &'static str) -> StoreError {
+    StoreError::Malformed {
+        table: table.name,
+        reason,
+    }
+}
+
+fn check_kinds(table: &Table, columns: &[Column], values: &[Value], null: bool) -> StoreResult<()> {
+    let fits = |(column, value): (&Column, &Value)| match value {
+        Value::Null => null,
+        Value::Int(_) => column.kind == Kind::Int,
+        Value::Bytes(_) => column.kind == Kind::Bytes,
+    };
+    if columns.iter().zip(values).all(fits) {
+        Ok(())
+    } else {
+        Err(malformed(table, "a value is not of its column's kind"))
     }
 }

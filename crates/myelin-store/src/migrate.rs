@@ -1,0 +1,65 @@
+//! The numbered migrations, and what both engines' runners share.
+
+use std::borrow::Cow;
+
+use crate::OpenError;
+
+/// All migrations in order; the last number is this program's version of the database.
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_store.sql"))];
+
+/// Creates the table that says which migrations were run.
+pub(crate) const CREATE_META: &str = "CREATE TABLE IF NOT EXISTS meta (
+    name {bytes} NOT NULL PRIMARY KEY,
+    value {bytes} NOT NULL
+){table_options}";
+
+/// The row of `meta` that holds the number of the last migration.
+pub(crate) const VERSION: &[u8] = b"version";
+/// The row of `meta` that holds the server's name.
+pub(crate) const SERVER_NAME: &[u8] = b"server_name";
+
+/// How one engine spells what differs between the engines' schemas.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spelling {
+    pub(crate) bytes: &'static str,
+    pub(crate) int: &'static str,
+    pub(crate) table_options: &'static str,
+    pub(crate) id: &'static str,
+}
+
+impl Spelling {
+    pub(crate) fn write(&self, sql: &str) -> String {
+        sql.replace("{bytes}", self.bytes)
+            .replace("{int}", self.int)
+            .replace("{table_options}", self.table_options)
+            .replace("{id}", self.id)
+    }
+}
+
+/// The migrations that a database needs, from what its `meta` holds.
+pub(crate) fn missing(
+    version: Option<&[u8]>,
+    server_name: Option<&[u8]>,
+    wanted_name: &str,
+) -> Result<&'static [(i64, &'static str)], OpenError> {
+    let found = version
+        .and_then(|version| std::str::from_utf8(version).ok()?.parse::<i64>().ok())
+        .unwrap_or(0);
+    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if found > known {
+        return Err(OpenError::NewerVersion { found, known });
+    }
+    if let Some(name) = server_name.filter(|name| *name != wanted_name.as_bytes()) {
+        return Err(OpenError::OtherServer {
+            found: String::from_utf8_lossy(name).into_owned(),
+            wanted: wanted_name.to_owned(),
+        });
+    }
+    let done = MIGRATIONS.iter().filter(|(number, _)| *number <= found);
+    Ok(&MIGRATIONS[done.count()..])
+}
+
+/// The value of the version row after migration `number`.
+pub(crate) fn version_value(number: i64) -> Cow<'static, [u8]> {
+    Cow::Owned(number.to_string().into_bytes())
+}

@@ -1,0 +1,166 @@
+//! The store: one database, its committer and its log.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, task::JoinSet};
+
+use crate::{
+    Attempts, Committed, Counts, DatabaseUrl, OpenError, Read, StoreOptions, StoreResult,
+    Submission, WriteSet,
+    counters::Counters,
+    engine::Engine,
+    live::Live,
+    queue::{Job, Queue},
+    sqlite::{self, Sqlite},
+    submission::closed,
+};
+
+/// A database with its committer. Clones share it; it closes with the last one, or in
+/// [`Store::close`], which finishes what is queued.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) live: Arc<Live>,
+    pub(crate) counters: Arc<Counters>,
+    /// Tasks that live as long as the store (PostgreSQL only); aborted when it closes.
+    pub(crate) tasks: Mutex<JoinSet<()>>,
+    queue: Arc<Queue>,
+    committer: Committer,
+}
+
+#[derive(Debug)]
+enum Committer {
+    Driven(Box<Mutex<sqlite::Writer>>),
+    Thread(sqlite::WriterThread),
+}
+
+impl Store {
+    /// Opens the database, migrates it, checks it and starts the committer.
+    pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
+        let counters = Arc::new(Counters::default());
+        let queue = Arc::new(Queue::default());
+        let tasks = JoinSet::new();
+        let (engine, live, committer) = match &options.url {
+            DatabaseUrl::Sqlite(path) => {
+                let sqlite = Arc::new(Sqlite::open(path, &options, counters.clone())?);
+                let engine = Engine::Sqlite(sqlite.clone());
+                let live = Arc::new(Live::new(engine.clone(), sqlite.position()?));
+                let writer = sqlite::Writer::open(sqlite, live.clone(), options.crash.clone())?;
+                let committer = if options.driven {
+                    Committer::Driven(Box::new(Mutex::new(writer)))
+                } else {
+                    Committer::Thread(sqlite::WriterThread::start(writer, queue.clone())?)
+                };
+                (engine, live, committer)
+            }
+            DatabaseUrl::Postgres(_) if options.driven => return Err(OpenError::NotDriven),
+            DatabaseUrl::Postgres(_) => {
+                return Err(OpenError::Connect("not in this build".to_owned()));
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                live,
+                counters,
+                tasks: Mutex::new(tasks),
+                queue,
+                committer,
+            }),
+        })
+    }
+
+    /// Finishes what is queued and stops. Later submissions are refused.
+    pub async fn close(&self) {
+        self.inner.queue.close();
+        match &self.inner.committer {
+            Committer::Driven(_) => self.drive_all(),
+            Committer::Thread(thread) => thread.finished().await,
+        }
+        self.inner.tasks.lock().abort_all();
+    }
+
+    /// A reader whose statements each see the latest committed rows.
+    pub fn read(&self) -> Read {
+        self.inner.engine.read()
+    }
+
+    /// A reader whose statements all see one moment. To be dropped soon: it holds a connection.
+    pub async fn snapshot(&self) -> StoreResult<Read> {
+        self.inner.engine.snapshot().await
+    }
+
+    /// Queues a set. The order of the calls is the order in which sets are checked and logged.
+    pub fn submit(&self, writes: WriteSet) -> Submission {
+        if let Err(error) = writes.check().and_then(|()| writes.check_kinds()) {
+            return Submission::refused(error);
+        }
+        let (answer, receiver) = oneshot::channel();
+        if self.inner.queue.push(Job { writes, answer }) {
+            Submission::waiting(receiver)
+        } else {
+            Submission::refused(closed())
+        }
+    }
+
+    /// Queues a set and waits until it is durable or has fallen.
+    pub async fn commit(&self, writes: WriteSet) -> StoreResult<Committed> {
+        self.submit(writes).await
+    }
+
+    /// The attempts of one use case: each reads afresh, builds a set and offers it.
+    pub fn attempts(&self) -> Attempts<'_> {
+        Attempts::new(self)
+    }
+
+    /// Commits one batch of what is queued, on this thread. Only for a store opened as driven.
+    pub fn drive(&self) {
+        if let Committer::Driven(writer) = &self.inner.committer
+            && let Some(batch) = self.inner.queue.try_take()
+        {
+            writer.lock().commit(batch);
+        }
+    }
+
+    /// What wakes those who wait for the log.
+    pub fn live(&self) -> &Live {
+        &self.inner.live
+    }
+
+    /// What the store has done so far.
+    pub fn counts(&self) -> Counts {
+        self.inner.counters.counts()
+    }
+
+    /// Adds to the count of trie nodes read; called by those who walk tries.
+    pub fn count_trie_nodes(&self, nodes: usize) {
+        self.inner
+            .counters
+            .trie_nodes_read
+            .fetch_add(nodes as u64, Relaxed);
+    }
+
+    fn drive_all(&self) {
+        if let Committer::Driven(writer) = &self.inner.committer {
+            while let Some(batch) = self.inner.queue.try_take() {
+                writer.lock().commit(batch);
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Committer::Thread(thread) = &self.committer {
+            // The file may be opened again at once by another store of this process.
+            thread.join();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What becomes of a write set: the answer, and the attempts of a use case that meets conflicts.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{Row, Store, StoreError, StoreResult, WriteSet};
+
+/// How often a use case runs before it gives up with [`StoreError::Contended`].
+const ATTEMPTS_MAX: u32 = 8;
+
+/// What a committed set was given.
+#[derive(Clone, Debug, Default)]
+pub struct Committed {
+    /// The position of the set's first log entry; 0 without any.
+    pub first: i64,
+    /// The position of the set's last log entry; 0 without any.
+    pub last: i64,
+    /// The rows of the set's takes, in their order; None where there was nothing to take.
+    pub taken: Vec<Option<Row>>,
+}
+
+/// The future answer to a submitted set: ready once the set is durable or has fallen. Dropping it
+/// does not take the set back.
+#[derive(Debug)]
+pub struct Submission {
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Refused(Option<StoreError>),
+    Waiting(oneshot::Receiver<StoreResult<Committed>>),
+}
+
+impl Submission {
+    pub(crate) fn refused(error: StoreError) -> Self {
+        Self {
+            answer: Answer::Refused(Some(error)),
+        }
+    }
+
+    pub(crate) fn waiting(receiver: oneshot::Receiver<StoreResult<Committed>>) -> Self {
+        Self {
+            answer: Answer::Waiting(receiver),
+        }
+    }
+}
+
+impl Future for Submission {
+    type Output = StoreResult<Committed>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.answer {
+            Answer::Refused(error) => Poll::Ready(Err(error.take().unwrap_or_else(closed))),
+            Answer::Waiting(receiver) => Pin::new(receiver)
+                .poll(context)
+                .map(|answer| answer.unwrap_or_else(|_| Err(closed()))),
+        }
+    }
+}
+
+/// The error of those who ask a store that was closed.
+pub(crate) fn closed() -> StoreError {
+    StoreError::Unavailable(Arc::from(Box::from("the store is closed")))
+}
+
+/// The error of those whose batch was lost before it was committed.
+pub(crate) fn lost() -> StoreError {
+    StoreError::Unavailable(Arc::from(Box::from("the connection was lost")))
+}
+
+/// Runs of one use case. Each run reads afresh, builds a set and offers it here.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    store: &'a Store,
+    left: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self {
+            store,
+            left: ATTEMPTS_MAX,
+        }
+    }
+
+    /// Commits the set. None: it met a conflict and must be built again from fresh reads.
+    pub async fn commit(&mut self, writes: WriteSet) -> StoreResult<Option<Committed>> {
+        match self.store.commit(writes).await {
+            Ok(committed) => Ok(Some(committed)),
+            Err(StoreError::Conflict) if self.left > 1 => {
+                self.left -= 1;
+                Ok(None)
+            }
+            Err(StoreError::Conflict) => Err(StoreError::Contended),
+            Err(error) => Err(error),
+        }
+    }
+}
