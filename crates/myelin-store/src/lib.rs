@@ -4,20 +4,27 @@
 //! Reads are SQL in one module per table family; writes are rows in a [`WriteSet`], committed in
 //! batches. Start reading at [`WriteSet`], then the committer.
 
+pub mod aliases;
 mod counters;
 mod crash;
 mod engine;
 mod error;
+pub mod events;
 mod live;
+pub mod memberships;
 mod migrate;
 mod options;
+pub mod published_rooms;
 mod queue;
 mod read;
+pub mod rooms;
 mod sqlite;
+pub mod state_nodes;
 mod statements;
 mod store;
 mod submission;
 mod table;
+pub mod transactions;
 mod value;
 mod write_set;
 

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use crate::OpenError;
 
 /// All migrations in order; the last number is this program's version of the database.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_store.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/0001_store.sql")),
+    (3, include_str!("../migrations/0003_rooms.sql")),
+];
 
 /// Creates the table that says which migrations were run.
 pub(crate) const CREATE_META: &str = "CREATE TABLE IF NOT EXISTS meta (

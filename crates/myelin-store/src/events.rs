@@ -1,0 +1,210 @@
+//! Tables `events` and `event_ids`: each event once, as the canonical JSON that was signed.
+
+use std::io::{Error, ErrorKind};
+
+use bytes::Bytes;
+
+use crate::{OnConflict, Read, Row, StoreError, StoreResult, Table, Value, WriteSet, bytes, int};
+
+static EVENTS: Table = Table {
+    name: "events",
+    key: &[int("event")],
+    values: &[
+        bytes("id"),
+        int("room"),
+        int("room_order"),
+        int("type"),
+        int("state_key"),
+        int("sender"),
+        int("depth"),
+        int("origin_server_ts"),
+        bytes("root_before"),
+        bytes("device"),
+        bytes("txn_id"),
+        bytes("json"),
+    ],
+    version: None,
+    on_conflict: OnConflict::Replace,
+};
+
+static EVENT_IDS: Table = Table {
+    name: "event_ids",
+    key: &[bytes("id")],
+    values: &[int("event")],
+    version: None,
+    on_conflict: OnConflict::Keep,
+};
+
+/// JSON shorter than this is stored as it is: compression would gain less than a disk page.
+const COMPRESS_FROM: usize = 1024;
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+/// No event is larger than 64 KiB; what claims to be is not ours.
+const JSON_MAX: usize = 128 * 1024;
+
+/// A stored event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number: identity within this database, never order.
+    pub event: i64,
+    /// Its id.
+    pub id: String,
+    /// The interned room id.
+    pub room: i64,
+    /// Its place in the room: what `/messages` and `/context` walk along.
+    pub room_order: i64,
+    /// The interned type.
+    pub event_type: i64,
+    /// The interned state key of a state event.
+    pub state_key: Option<i64>,
+    /// The interned sender.
+    pub sender: i64,
+    /// Its depth in the graph.
+    pub depth: i64,
+    /// Milliseconds since the Unix epoch, as its sender claims.
+    pub origin_server_ts: i64,
+    /// The root of the state before it.
+    pub root_before: Bytes,
+    /// The device that sent it, if it was sent here with a transaction id.
+    pub device: Option<String>,
+    /// The transaction id of that request.
+    pub txn_id: Option<String>,
+    /// The canonical JSON of the whole event, signatures included.
+    pub json: String,
+}
+
+/// The event with this number.
+pub async fn find(read: &mut Read, event: i64) -> StoreResult<Option<StoredEvent>> {
+    Ok(list(read, &[event]).await?.pop())
+}
+
+/// The number of the event with this id.
+pub async fn find_number(read: &mut Read, id: &str) -> StoreResult<Option<i64>> {
+    let sql = "SELECT event FROM event_ids WHERE id = $1";
+    read.query_one(EVENT_IDS.name, sql, &[id.into()])
+        .await?
+        .map(|row| row.int(0))
+        .transpose()
+}
+
+/// The events with these numbers, in no particular order; numbers without an event are left out.
+pub async fn list(read: &mut Read, events: &[i64]) -> StoreResult<Vec<StoredEvent>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
+                      device, txn_id, json
+               FROM events WHERE event = ANY($1)";
+    let rows = read
+        .query(EVENTS.name, sql, &[crate::Param::Ints(events.to_vec())])
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// At most `limit` events of a room whose order lies below `before`, the newest first.
+pub async fn list_before(
+    read: &mut Read,
+    room: i64,
+    before: i64,
+    limit: i64,
+) -> StoreResult<Vec<StoredEvent>> {
+    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
+                      device, txn_id, json
+               FROM events WHERE room = $1 AND room_order < $2 ORDER BY room_order DESC LIMIT $3";
+    let rows = read
+        .query(
+            EVENTS.name,
+            sql,
+            &[room.into(), before.into(), limit.into()],
+        )
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// At most `limit` events of a room whose order is at least `from`, the oldest first.
+pub async fn list_from(
+    read: &mut Read,
+    room: i64,
+    from: i64,
+    limit: i64,
+) -> StoreResult<Vec<StoredEvent>> {
+    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
+                      device, txn_id, json
+               FROM events WHERE room = $1 AND room_order >= $2 ORDER BY room_order LIMIT $3";
+    let rows = read
+        .query(EVENTS.name, sql, &[room.into(), from.into(), limit.into()])
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Writes an event that was made here: its id, a hash over what nobody else could sign, is new.
+pub fn insert(writes: &mut WriteSet, event: &StoredEvent) {
+    writes.put(
+        &EVENT_IDS,
+        vec![event.id.as_str().into()],
+        vec![event.event.into()],
+    );
+    let values = vec![
+        event.id.as_str().into(),
+        event.room.into(),
+        event.room_order.into(),
+        event.event_type.into(),
+        event.state_key.into(),
+        event.sender.into(),
+        event.depth.into(),
+        event.origin_server_ts.into(),
+        event.root_before.clone().into(),
+        event.device.as_deref().into(),
+        event.txn_id.as_deref().into(),
+        encode_json(&event.json),
+    ];
+    writes.put(&EVENTS, vec![event.event.into()], values);
+}
+
+fn encode_json(json: &str) -> Value {
+    if json.len() >= COMPRESS_FROM
+        && let Ok(compressed) = zstd::bulk::compress(json.as_bytes(), 1)
+        && compressed.len() < json.len()
+    {
+        return [&[ZSTD], compressed.as_slice()].concat().into();
+    }
+    [&[PLAIN], json.as_bytes()].concat().into()
+}
+
+fn decode_json(stored: &[u8]) -> Result<String, Error> {
+    let invalid = |reason: &str| Error::new(ErrorKind::InvalidData, reason);
+    let bytes = match stored.split_first() {
+        Some((&PLAIN, json)) => json.to_vec(),
+        Some((&ZSTD, compressed)) => zstd::bulk::decompress(compressed, JSON_MAX)?,
+        _ => return Err(invalid("unknown form of event JSON")),
+    };
+    String::from_utf8(bytes).map_err(|_| invalid("event JSON is not UTF-8"))
+}
+
+fn from_row(row: &Row) -> StoreResult<StoredEvent> {
+    let optional_text = |index| {
+        let bytes = row.opt_bytes(index)?;
+        bytes.map(|_| row.text(index)).transpose()
+    };
+    let json = decode_json(&row.bytes(12)?).map_err(|error| StoreError::Corrupt {
+        table: EVENTS.name,
+        column: 12,
+        wanted: "event JSON",
+        found: error.to_string(),
+    })?;
+    Ok(StoredEvent {
+        event: row.int(0)?,
+        id: row.text(1)?,
+        room: row.int(2)?,
+        room_order: row.int(3)?,
+        event_type: row.int(4)?,
+        state_key: row.opt_int(5)?,
+        sender: row.int(6)?,
+        depth: row.int(7)?,
+        origin_server_ts: row.int(8)?,
+        root_before: row.bytes(9)?,
+        device: optional_text(10)?,
+        txn_id: optional_text(11)?,
+        json,
+    })
+}

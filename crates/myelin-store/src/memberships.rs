@@ -1,0 +1,76 @@
+//! Table `memberships`: who is what in which room, by room and by user.
+
+use myelin_core::membership::Membership;
+
+use crate::{OnConflict, Read, Row, StoreError, StoreResult, Table, WriteSet, int};
+
+// Written only together with a room's head, whose expectation orders the writers.
+static MEMBERSHIPS: Table = Table {
+    name: "memberships",
+    key: &[int("room"), int("user_number")],
+    values: &[int("membership"), int("event")],
+    version: None,
+    on_conflict: OnConflict::LastWins,
+};
+
+/// A user's membership of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserMembership {
+    /// The interned room id.
+    pub room: i64,
+    /// The interned user id.
+    pub user: i64,
+    /// What the user is in the room.
+    pub membership: Membership,
+    /// The number of the member event.
+    pub event: i64,
+}
+
+/// A user's membership of a room, if there ever was one.
+pub async fn find(read: &mut Read, room: i64, user: i64) -> StoreResult<Option<UserMembership>> {
+    let sql = "SELECT room, user_number, membership, event FROM memberships WHERE room = $1 AND user_number = $2";
+    read.query_one(MEMBERSHIPS.name, sql, &[room.into(), user.into()])
+        .await?
+        .map(|row| from_row(&row))
+        .transpose()
+}
+
+/// A user's rooms with this membership, in the order of the rooms' numbers.
+pub async fn list_by_user(
+    read: &mut Read,
+    user: i64,
+    membership: Membership,
+) -> StoreResult<Vec<UserMembership>> {
+    let sql = "SELECT room, user_number, membership, event FROM memberships
+               WHERE user_number = $1 AND membership = $2 ORDER BY room";
+    let parameters = [user.into(), membership.as_number().into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Writes a membership, in the set that moves the room's head.
+pub fn upsert(writes: &mut WriteSet, membership: &UserMembership) {
+    let key = vec![membership.room.into(), membership.user.into()];
+    let number = membership.membership.as_number();
+    writes.put(
+        &MEMBERSHIPS,
+        key,
+        vec![number.into(), membership.event.into()],
+    );
+}
+
+fn from_row(row: &Row) -> StoreResult<UserMembership> {
+    let number = row.int(2)?;
+    let membership = Membership::from_number(number);
+    Ok(UserMembership {
+        room: row.int(0)?,
+        user: row.int(1)?,
+        membership: membership.ok_or_else(|| StoreError::Corrupt {
+            table: MEMBERSHIPS.name,
+            column: 2,
+            wanted: "a membership",
+            found: number.to_string(),
+        })?,
+        event: row.int(3)?,
+    })
+}
