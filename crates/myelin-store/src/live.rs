@@ -1,23 +1,6 @@
 //! What wakes those who wait for the log.
 
-use bytes::Bytes;
-
-use crate::{LogKind, engine::Engine};
-
-/// One entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry {
-    /// Its position.
-    pub pos: i64,
-    /// What happened.
-    pub kind: LogKind,
-    /// The interned room or user that it happened to.
-    pub subject: i64,
-    /// The event number, room or row that it is about.
-    pub reference: i64,
-    /// What followers need without reading further.
-    pub data: Bytes,
-}
+use crate::{LogEntry, engine::Engine};
 
 /// The newest part of the log, and those who wait for more.
 #[derive(Debug)]

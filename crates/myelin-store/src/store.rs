@@ -6,15 +6,18 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::{
-    Attempts, Committed, Counts, DatabaseUrl, OpenError, Read, StoreOptions, StoreResult,
-    Submission, WriteSet,
+    Committed, Counts, DatabaseUrl, LogEntry, OpenError, Read, StoreError, StoreOptions,
+    StoreResult, Submission, WriteSet,
     counters::Counters,
     engine::Engine,
     live::Live,
     queue::{Job, Queue},
     sqlite::{self, Sqlite},
-    submission::closed,
+    submission::{Publish, closed},
 };
+
+/// How often a use case runs before it gives up with [`StoreError::Contended`].
+const ATTEMPTS_MAX: u32 = 8;
 
 /// A database with its committer. Clones share it; it closes with the last one, or in
 /// [`Store::close`], which finishes what is queued.
@@ -51,7 +54,7 @@ impl Store {
                 let sqlite = Arc::new(Sqlite::open(path, &options, counters.clone())?);
                 let engine = Engine::Sqlite(sqlite.clone());
                 let live = Arc::new(Live::new(engine.clone(), sqlite.position()?));
-                let writer = sqlite::Writer::open(sqlite, live.clone(), options.crash.clone())?;
+                let writer = sqlite::Writer::open(sqlite, publish(&live), options.crash.clone())?;
                 let committer = if options.driven {
                     Committer::Driven(Box::new(Mutex::new(writer)))
                 } else {
@@ -116,7 +119,10 @@ impl Store {
 
     /// The attempts of one use case: each reads afresh, builds a set and offers it.
     pub fn attempts(&self) -> Attempts<'_> {
-        Attempts::new(self)
+        Attempts {
+            store: self,
+            left: ATTEMPTS_MAX,
+        }
     }
 
     /// Commits one batch of what is queued, on this thread. Only for a store opened as driven.
@@ -155,12 +161,43 @@ impl Store {
     }
 }
 
+fn publish(live: &Arc<Live>) -> Publish {
+    let live = live.clone();
+    Arc::new(move |entries: Vec<LogEntry>| {
+        if let Some(first) = entries.first() {
+            live.publish(first.pos, entries);
+        }
+    })
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
         if let Committer::Thread(thread) = &self.committer {
             // The file may be opened again at once by another store of this process.
             thread.join();
+        }
+    }
+}
+
+/// Runs of one use case. Each run reads afresh, builds a set and offers it here.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    store: &'a Store,
+    left: u32,
+}
+
+impl Attempts<'_> {
+    /// Commits the set. None: it met a conflict and must be built again from fresh reads.
+    pub async fn commit(&mut self, writes: WriteSet) -> StoreResult<Option<Committed>> {
+        match self.store.commit(writes).await {
+            Ok(committed) => Ok(Some(committed)),
+            Err(StoreError::Conflict) if self.left > 1 => {
+                self.left -= 1;
+                Ok(None)
+            }
+            Err(StoreError::Conflict) => Err(StoreError::Contended),
+            Err(error) => Err(error),
         }
     }
 }

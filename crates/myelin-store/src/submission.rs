@@ -1,4 +1,4 @@
-//! What becomes of a write set: the answer, and the attempts of a use case that meets conflicts.
+//! What becomes of a write set: its answer, and who is told of its log entries.
 
 use std::{
     future::Future,
@@ -9,10 +9,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{Row, Store, StoreError, StoreResult, WriteSet};
-
-/// How often a use case runs before it gives up with [`StoreError::Contended`].
-const ATTEMPTS_MAX: u32 = 8;
+use crate::{LogEntry, Row, StoreError, StoreResult};
 
 /// What a committed set was given.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +21,9 @@ pub struct Committed {
     /// The rows of the set's takes, in their order; None where there was nothing to take.
     pub taken: Vec<Option<Row>>,
 }
+
+/// Told of a batch's log entries after its commit and before its answers.
+pub(crate) type Publish = Arc<dyn Fn(Vec<LogEntry>) + Send + Sync>;
 
 /// The future answer to a submitted set: ready once the set is durable or has fallen. Dropping it
 /// does not take the set back.
@@ -73,33 +73,4 @@ pub(crate) fn closed() -> StoreError {
 /// The error of those whose batch was lost before it was committed.
 pub(crate) fn lost() -> StoreError {
     StoreError::Unavailable(Arc::from(Box::from("the connection was lost")))
-}
-
-/// Runs of one use case. Each run reads afresh, builds a set and offers it here.
-#[derive(Debug)]
-pub struct Attempts<'a> {
-    store: &'a Store,
-    left: u32,
-}
-
-impl<'a> Attempts<'a> {
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Self {
-            store,
-            left: ATTEMPTS_MAX,
-        }
-    }
-
-    /// Commits the set. None: it met a conflict and must be built again from fresh reads.
-    pub async fn commit(&mut self, writes: WriteSet) -> StoreResult<Option<Committed>> {
-        match self.store.commit(writes).await {
-            Ok(committed) => Ok(Some(committed)),
-            Err(StoreError::Conflict) if self.left > 1 => {
-                self.left -= 1;
-                Ok(None)
-            }
-            Err(StoreError::Conflict) => Err(StoreError::Contended),
-            Err(error) => Err(error),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The one writer: takes all waiting sets as one batch, one flush for all of them.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -20,9 +21,9 @@ use super::{
     writes::{Texts, Writes, prepare},
 };
 use crate::{
-    Committed, CrashPlan, CrashPoint, Live, LogEntry, OpenError, StoreError, StoreResult, WriteSet,
+    Committed, CrashPlan, CrashPoint, LogEntry, OpenError, StoreError, StoreResult, WriteSet,
     queue::{Job, Next, Queue},
-    submission::lost,
+    submission::{Publish, lost},
 };
 
 const WRITER_STATEMENTS: usize = 512;
@@ -32,18 +33,24 @@ const IDLE_AFTER: Duration = Duration::from_secs(5);
 const NODE: i64 = 0;
 
 /// The writing connection and what it needs.
-#[derive(Debug)]
 pub(crate) struct Writer {
     sqlite: Arc<Sqlite>,
     /// None after a crash, until the next batch.
     connection: Option<Connection>,
     texts: Texts,
-    live: Arc<Live>,
+    publish: Publish,
     crash: Option<Arc<CrashPlan>>,
     batch: i64,
     /// Pages in the write-ahead log after the last commit.
     wal_pages: Arc<AtomicU64>,
     checkpointer: Checkpointer,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Writer");
+        debug.field("batch", &self.batch).finish_non_exhaustive()
+    }
 }
 
 /// What one transaction has done: an outcome per set, the log entries, the counts.
@@ -67,7 +74,7 @@ enum Failure {
 impl Writer {
     pub(crate) fn open(
         sqlite: Arc<Sqlite>,
-        live: Arc<Live>,
+        publish: Publish,
         crash: Option<Arc<CrashPlan>>,
     ) -> Result<Self, OpenError> {
         let checkpointer = Checkpointer::open(&sqlite.path).map_err(failed)?;
@@ -75,7 +82,7 @@ impl Writer {
             sqlite,
             connection: None,
             texts: Texts::default(),
-            live,
+            publish,
             crash,
             batch: 0,
             wal_pages: Arc::default(),
@@ -117,9 +124,7 @@ impl Writer {
         counters.batches.fetch_add(1, Relaxed);
         counters.statements.fetch_add(done.statements, Relaxed);
         counters.rows_written.fetch_add(done.rows, Relaxed);
-        if let Some(first) = done.entries.first() {
-            self.live.publish(first.pos, done.entries);
-        }
+        (self.publish)(done.entries);
         for (job, outcome) in jobs.into_iter().zip(done.outcomes) {
             // Who no longer waits for the answer has dropped the receiver.
             let _ = job.answer.send(outcome);
