@@ -19,6 +19,8 @@ pub mod published_rooms;
 mod queue;
 mod read;
 pub mod rooms;
+pub mod sessions;
+pub mod signing_keys;
 mod sqlite;
 pub mod state_nodes;
 mod statements;
@@ -26,6 +28,7 @@ mod store;
 mod submission;
 mod table;
 pub mod transactions;
+pub mod users;
 mod value;
 mod write_set;
 

@@ -7,6 +7,7 @@ use crate::OpenError;
 /// All migrations in order; the last number is this program's version of the database.
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/0001_store.sql")),
+    (2, include_str!("../migrations/0002_accounts.sql")),
     (3, include_str!("../migrations/0003_rooms.sql")),
 ];
 
