@@ -1,0 +1,74 @@
+//! From an access token to whoever holds it.
+
+use myelin_store::{
+    Store, StoreError, StoreResult, WriteSet,
+    sessions::{self, TokenHash},
+};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
+use sha2::{Digest, Sha256};
+
+/// A device's last activity is written at most this often.
+const TOUCH_INTERVAL_MS: u64 = 60_000;
+
+/// Who makes a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The user.
+    pub user: OwnedUserId,
+    /// The interned user id.
+    pub user_number: i64,
+    /// The device that the access token belongs to.
+    pub device: OwnedDeviceId,
+    /// When the device was last seen, as far as it is recorded.
+    pub last_seen_ms: u64,
+    /// Whether the user may use the admin API.
+    pub admin: bool,
+    /// Whether the user is a guest.
+    pub guest: bool,
+}
+
+/// The session of this access token. It is read anew each time (one point read), so that a token
+/// revoked on any node is dead at once on all of them.
+pub async fn authenticate(store: &Store, token: &str) -> StoreResult<Option<Session>> {
+    let Some(row) = sessions::find(&mut store.read(), &hash_token(token)).await? else {
+        return Ok(None);
+    };
+    let user = UserId::parse(row.user_id.as_str()).map_err(|_| StoreError::Corrupt {
+        table: "users",
+        column: 1,
+        wanted: "a user id",
+        found: row.user_id.clone(),
+    })?;
+    Ok(Some(Session {
+        user,
+        user_number: row.user_number,
+        device: row.device_id.into(),
+        last_seen_ms: u64::try_from(row.last_seen_ms).unwrap_or_default(),
+        admin: row.admin,
+        guest: row.guest,
+    }))
+}
+
+/// Whether the database answers: reads a token that nobody can hold.
+pub async fn can_read(store: &Store) -> StoreResult<()> {
+    sessions::find(&mut store.read(), &[0; 32]).await.map(drop)
+}
+
+/// Records the device's activity with the set of the act itself, if a minute has passed since the
+/// last time.
+pub fn touch(
+    writes: &mut WriteSet,
+    user_number: i64,
+    device: &DeviceId,
+    last_seen_ms: u64,
+    now_ms: u64,
+) {
+    if now_ms >= last_seen_ms.saturating_add(TOUCH_INTERVAL_MS) {
+        sessions::touch(writes, user_number, device.as_str(), now_ms.cast_signed());
+    }
+}
+
+/// Access tokens have 190 random bits, so a hash without salt cannot be turned back.
+pub(crate) fn hash_token(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
