@@ -1,1 +1,26 @@
-//! myelin-http
+//! What every HTTP surface shares: the [`App`], wire errors, authentication, the adapter between
+//! ruma's request types and axum, CORS, the request log, and the accept loop.
+//!
+//! It is not a place for rules of Matrix: a surface's handlers translate, use cases decide. Start
+//! reading at [`Routes`], which shows how an endpoint is reached, then at [`finish`].
+
+mod app;
+mod authentication;
+mod body;
+mod endpoint;
+mod error;
+mod json_error;
+mod layers;
+mod query;
+mod serve;
+mod shutdown;
+
+pub use app::{App, HttpSettings};
+pub use authentication::authenticate;
+pub use body::{json_response, parse_json};
+pub use endpoint::{Client, FromCall, Parse, Public, Raw, Routes, ruma_response};
+pub use error::MatrixError;
+pub use layers::finish;
+pub use query::Query;
+pub use serve::{PeerAddress, serve};
+pub use shutdown::Shutdown;

@@ -1,0 +1,80 @@
+//! The values that every handler works with.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use myelin_accounts::AccountSettings;
+use myelin_core::server::Server;
+use myelin_store::Store;
+
+use crate::Shutdown;
+
+/// What an operator may change about the HTTP surfaces.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where clients reach this server, without a slash at the end.
+    pub base_url: String,
+    /// Bodies above this size are refused before they are parsed.
+    pub body_bytes_max: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "http://localhost:8008".to_owned(),
+            body_bytes_max: 1024 * 1024,
+        }
+    }
+}
+
+/// Made once in `main`; cloned for each request.
+#[derive(Clone)]
+pub struct App {
+    /// Name, signing key, clock and chance.
+    pub server: Arc<Server>,
+    /// The database.
+    pub store: Store,
+    /// Who may register, and how passwords are hashed.
+    pub accounts: Arc<AccountSettings>,
+    /// What the operator set.
+    pub settings: Arc<HttpSettings>,
+    /// Begins when the process is asked to end; whoever waits long listens to it.
+    pub shutdown: Shutdown,
+    request_ids: Arc<RequestIds>,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        server: Arc<Server>,
+        store: Store,
+        accounts: Arc<AccountSettings>,
+        settings: HttpSettings,
+    ) -> Self {
+        let request_ids = Arc::new(RequestIds {
+            prefix: server.random_letters(4),
+            next: AtomicU64::new(1),
+        });
+        Self {
+            server,
+            store,
+            accounts,
+            settings: Arc::new(settings),
+            shutdown: Shutdown::new(),
+            request_ids,
+        }
+    }
+
+    /// An id that is unique in the logs of all nodes: letters drawn at start, then a count.
+    pub(crate) fn next_request_id(&self) -> String {
+        let number = self.request_ids.next.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.request_ids.prefix)
+    }
+}
+
+struct RequestIds {
+    prefix: String,
+    next: AtomicU64,
+}

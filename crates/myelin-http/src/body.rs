@@ -1,0 +1,72 @@
+//! Bodies: read raw whatever their Content-Type says, and written as JSON.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{MatrixError, json_error};
+
+/// Parses a JSON object; an empty body counts as `{}`, which clients send for "nothing to say".
+pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, MatrixError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    require_object(body)?;
+    serde_json::from_slice(body).map_err(|error| json_error::describe(body, &error))
+}
+
+/// A response of this JSON.
+pub fn json_response<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    let bytes = match serde_json::to_vec(body) {
+        Ok(bytes) => bytes,
+        Err(error) => return MatrixError::internal(error).into_response(),
+    };
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// Refuses what is JSON but no object: serde would take an array for a structure.
+pub(crate) fn require_object(body: &[u8]) -> Result<(), MatrixError> {
+    if body
+        .trim_ascii_start()
+        .first()
+        .is_none_or(|&byte| byte == b'{')
+    {
+        return Ok(());
+    }
+    let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(body);
+    Err(match parsed {
+        Ok(_) => MatrixError::bad_json("The body must be a JSON object."),
+        Err(error) => MatrixError::not_json(format!("The body is not JSON: {error}.")),
+    })
+}
+
+/// Reads a whole body of at most `bytes_max`.
+pub(crate) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, MatrixError> {
+    let too_large =
+        || MatrixError::too_large(format!("The body is larger than {bytes_max} bytes."));
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > bytes_max) {
+        return Err(too_large());
+    }
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        // Nobody reads this answer: the connection broke.
+        Err(_) => Err(MatrixError::bad_json("The body ended early.")),
+    }
+}
