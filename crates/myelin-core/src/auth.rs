@@ -91,6 +91,8 @@ pub fn check_independent<'a>(
     let rules = rules_of(version)?.authorization;
     if event.event_type == TimelineEventType::RoomCreate {
         check_room_version_is_known(event)?;
+    } else if rules.room_create_event_id_as_room_id {
+        check_room_is_named_by_create(event, &fetch)?;
     }
     let fetch = |id: &EventId| fetch(id).map(|found| View::new(found, &rules));
     check_state_independent_auth_rules(&rules, View::of(event, &rules), fetch)
@@ -142,6 +144,22 @@ fn check_room_version_is_known(create: &Event) -> Result<(), AuthError> {
         Some(version) if version.rules().is_none() => Err(AuthError::Refused(format!(
             "`room_version` {version} is not a recognised version"
         ))),
+        _ => Ok(()),
+    }
+}
+
+/// Rule 2 of room version 12. ruma looks whether the event that the room is named after was accepted, not
+/// whether it is a create event.
+fn check_room_is_named_by_create<'a>(
+    event: &Event,
+    fetch: impl Fn(&EventId) -> Option<AuthEvent<'a>>,
+) -> Result<(), AuthError> {
+    let hash = event.room_id.as_str().trim_start_matches('!');
+    let event_id = EventId::parse(format!("${hash}")).ok();
+    match event_id.and_then(|event_id| fetch(&event_id)) {
+        Some(named) if named.event.event_type != TimelineEventType::RoomCreate => Err(
+            AuthError::Refused("`room_id` does not name an `m.room.create` event".to_owned()),
+        ),
         _ => Ok(()),
     }
 }

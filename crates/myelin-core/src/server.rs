@@ -68,3 +68,45 @@ impl std::fmt::Debug for Server {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ruma::{server_name, user_id};
+
+    use super::{BASE62, LETTERS};
+    use crate::test_support::test_server;
+
+    #[test]
+    fn random_text_has_the_length_and_the_alphabet_asked_for() {
+        let server = test_server(server_name!("example.org"));
+        for n in [0, 1, 31, 32, 33, 500] {
+            let letters = server.random_letters(n);
+            assert_eq!(letters.len(), n);
+            assert!(letters.bytes().all(|letter| LETTERS.contains(&letter)));
+            let token = server.random_token(n);
+            assert_eq!(token.len(), n);
+            assert!(token.bytes().all(|letter| BASE62.contains(&letter)));
+        }
+        assert_ne!(server.random_token(20), server.random_token(20));
+        assert_ne!(server.random::<16>(), server.random::<16>());
+    }
+
+    #[test]
+    fn every_letter_is_drawn_about_equally_often() {
+        let server = test_server(server_name!("example.org"));
+        let text = server.random_token(62_000);
+        for letter in BASE62 {
+            let n = text.bytes().filter(|drawn| drawn == letter).count();
+            assert!((700..1300).contains(&n), "{} {n}", char::from(*letter));
+        }
+    }
+
+    #[test]
+    fn local_users_are_those_of_the_whole_server_name() {
+        let server = test_server(server_name!("example.org:8448"));
+        assert!(server.is_local(user_id!("@a:example.org:8448")));
+        assert!(!server.is_local(user_id!("@a:example.org")));
+        assert_eq!(server.now_ms(), 1_700_000_000_000);
+        assert!(!format!("{server:?}").contains("7, 7"));
+    }
+}

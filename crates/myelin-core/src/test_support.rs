@@ -73,12 +73,18 @@ pub(crate) struct TestRoom {
     pub(crate) server: Server,
     pub(crate) room_id: OwnedRoomId,
     state: BTreeMap<(String, String), Event>,
+    kept: Vec<Event>,
     last: OwnedEventId,
 }
 
 impl TestRoom {
     pub(crate) fn new(version: &RoomVersionId) -> TestRoom {
         TestRoom::with_create(version, json!({}))
+    }
+
+    /// A room whose create event names somebody else than its sender.
+    pub(crate) fn with_creator(version: &RoomVersionId, creator: &UserId) -> TestRoom {
+        TestRoom::with_create(version, json!({ "creator": creator }))
     }
 
     /// `content` is added to what the create event of this version needs.
@@ -92,7 +98,8 @@ impl TestRoom {
             .authorization
             .use_room_create_sender
         {
-            content.insert("creator".to_owned(), creator().as_str().into());
+            let creator = || creator().as_str().into();
+            content.entry("creator".to_owned()).or_insert_with(creator);
         }
         let create = create_event(version, &server, content);
         TestRoom {
@@ -100,8 +107,19 @@ impl TestRoom {
             room_id: create.room_id.clone(),
             last: create.event_id.clone(),
             state: BTreeMap::from([(("m.room.create".to_owned(), String::new()), create)]),
+            kept: Vec::new(),
             server,
         }
+    }
+
+    /// All events of the room that a test has put or kept.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.state.values().chain(&self.kept)
+    }
+
+    /// Knows an event that is not in the state.
+    pub(crate) fn keep(&mut self, event: Event) {
+        self.kept.push(event);
     }
 
     pub(crate) fn state(&self, event_type: &str, state_key: &str) -> Option<&Event> {
