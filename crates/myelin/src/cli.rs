@@ -9,7 +9,11 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Loaded, Sources};
+use crate::{
+    config::{self, Loaded, Sources},
+    process_file,
+    serve::serve,
+};
 
 /// A Matrix homeserver.
 #[derive(Parser)]
@@ -24,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start the server.
+    Serve,
     /// Work with the configuration.
     Config {
         #[command(subcommand)]
@@ -37,6 +43,8 @@ enum ConfigCommand {
     Check,
     /// Print every key with its default and one sentence.
     Example,
+    /// Let the running server apply what can change at run time.
+    Reload,
 }
 
 /// Runs the command of this process's arguments; what fails is one line on standard error.
@@ -46,12 +54,16 @@ pub fn main() -> ExitCode {
     let file = arguments.config.filter(|file| !file.as_os_str().is_empty());
     let sources = Sources::of_process(file);
     let result = match arguments.command {
+        Command::Serve => load(&sources).and_then(|loaded| serve(&sources, &loaded)),
         Command::Config {
             command: ConfigCommand::Check,
         } => check(&sources),
         Command::Config {
             command: ConfigCommand::Example,
         } => print(&config::example()),
+        Command::Config {
+            command: ConfigCommand::Reload,
+        } => reload(&sources),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,6 +84,14 @@ fn check(sources: &Sources) -> anyhow::Result<()> {
         Some(file) => print(&format!("{} is valid\n", file.display())),
         None => print("no file is given; the defaults and the environment are valid\n"),
     }
+}
+
+fn reload(sources: &Sources) -> anyhow::Result<()> {
+    let loaded = load(sources)?;
+    let process = process_file::signal_reload(&loaded.settings.data_dir)?;
+    print(&format!(
+        "process {process} was told to reload; its log says what it applied\n"
+    ))
 }
 
 /// Loads the configuration; of several problems all but the last are printed here.

@@ -128,7 +128,7 @@ pub(super) const KEYS: &[Key] = &[
     checked("server_name", rules::server_name, "\"localhost\"",
         "The name in user ids and room aliases, bare or with a port; it never changes afterwards."),
     follows("public_base_url", Kind::Checked(rules::web_address), "\"http://localhost:8008\"",
-        "Where clients reach this server; follows from server_name when not set.").not_yet(),
+        "Where clients reach this server; follows from server_name when not set."),
     text("data_dir", "\"myelin-data\"",
         "Folder of the embedded database, the process id and local media; relative paths start in the working directory."),
     text("signing_key_file", "\"\"",

@@ -11,6 +11,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub server_name: OwnedServerName,
+    pub public_base_url: String,
     pub data_dir: PathBuf,
     /// Empty: none.
     pub signing_key_file: PathBuf,

@@ -1,33 +1,20 @@
-//! The command line of the configuration, with the built binary.
+//! The command line of the configuration.
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::fs;
 
-fn myelin(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_myelin"))
-        .args(arguments)
-        .output()
-        .expect("the binary is built with the test")
-}
-
-fn lines(bytes: &[u8]) -> Vec<String> {
-    String::from_utf8(bytes.to_vec())
-        .expect("the binary prints UTF-8")
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
+use crate::process::{lines, myelin};
 
 #[test]
 fn the_example_passes_the_check() {
-    let example = myelin(&["config", "example"]);
+    let example = myelin(&["config", "example"], &[]);
     assert!(example.status.success());
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("myelin.toml");
     fs::write(&file, example.stdout).unwrap();
-    let check = myelin(&["config", "check", "--config", file.to_str().unwrap()]);
+    let check = myelin(
+        &["config", "check", "--config", file.to_str().unwrap()],
+        &[],
+    );
     assert!(check.status.success());
     assert_eq!(lines(&check.stderr), [""; 0]);
     assert_eq!(
@@ -41,7 +28,10 @@ fn each_fault_is_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("myelin.toml");
     fs::write(&file, "server_nam = \"a\"\nlog.level = 3\n").unwrap();
-    let check = myelin(&["--config", file.to_str().unwrap(), "config", "check"]);
+    let check = myelin(
+        &["--config", file.to_str().unwrap(), "config", "check"],
+        &[],
+    );
     assert_eq!(check.status.code(), Some(1));
     let file = file.display();
     assert_eq!(
@@ -56,12 +46,22 @@ fn each_fault_is_one_line() {
 }
 
 #[test]
+fn nobody_to_reload_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().display().to_string();
+    let reload = myelin(&["config", "reload"], &[("MYELIN_DATA_DIR", &folder)]);
+    assert_eq!(reload.status.code(), Some(1));
+    let wanted = format!("myelin: no server runs in the data folder {folder}");
+    assert_eq!(lines(&reload.stderr), [wanted]);
+}
+
+#[test]
 fn without_a_command_it_says_what_it_can_do() {
-    let help = myelin(&[]);
+    let help = myelin(&[], &[]);
     assert!(
         lines(&help.stderr)
             .iter()
             .any(|line| line.contains("config"))
     );
-    assert!(lines(&myelin(&["--version"]).stdout)[0].starts_with("myelin "));
+    assert!(lines(&myelin(&["--version"], &[]).stdout)[0].starts_with("myelin "));
 }

@@ -1,0 +1,47 @@
+//! The log: lines on standard error, as text or JSON, with a level that can change at run time.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::Targets,
+    fmt,
+    layer::SubscriberExt,
+    reload,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+use crate::config::{LogFormat, LogSettings};
+
+/// Changes the level of a started log.
+pub(crate) struct LogLevel(reload::Handle<Targets, Registry>);
+
+impl LogLevel {
+    /// Takes effect for the next line.
+    pub(crate) fn set(&self, level: &str) {
+        if let Err(error) = self.0.reload(targets(level)) {
+            tracing::warn!(%error, "the log level stays as it was");
+        }
+    }
+}
+
+/// Starts the log of this process.
+pub(crate) fn start(settings: &LogSettings) -> Result<LogLevel, TryInitError> {
+    let (filter, handle) = reload::Layer::new(targets(&settings.level));
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init()?;
+    Ok(LogLevel(handle))
+}
+
+fn targets(level: &str) -> Targets {
+    level.parse().expect("the configuration was checked")
+}

@@ -1,0 +1,206 @@
+//! The wiring: from a configuration to a server that answers, and back to nothing.
+
+use std::{error::Error, fs, net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use axum::Router;
+use myelin_accounts::{AccountSettings, ImportedKey, find_or_make_signing_key};
+use myelin_core::{
+    environment::{Chance, Clock},
+    server::Server,
+    signing_key::SigningKey,
+};
+use myelin_http::{App, HttpSettings, finish};
+use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
+use tokio::task::JoinSet;
+
+use crate::{
+    config::{self, ListenerSettings, Resource, Settings},
+    listening::Bound,
+    system::{SystemChance, SystemClock},
+    tls::Certificate,
+};
+
+/// The world that a server runs in.
+pub struct Environment {
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// Its random numbers.
+    pub chance: Arc<dyn Chance>,
+}
+
+impl Environment {
+    /// The real one.
+    pub fn system() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            chance: Arc::new(SystemChance),
+        }
+    }
+}
+
+/// A server that answers. To be stopped with [`Running::stop`]: when dropped, it cuts its
+/// connections.
+pub struct Running {
+    app: App,
+    addresses: Vec<SocketAddr>,
+    certificates: Vec<Arc<Certificate>>,
+    listeners: JoinSet<()>,
+}
+
+/// Starts a server. When this returns, its listeners answer; when it fails, none ever did.
+pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Result<Running> {
+    // What is cheap to find out comes before the database is touched.
+    let bound = settings
+        .listeners
+        .iter()
+        .map(Bound::new)
+        .collect::<Result<Vec<_>, _>>()?;
+    let store = open_store(settings).await?;
+    let app = match make_app(settings, environment, store.clone()).await {
+        Ok(app) => app,
+        Err(error) => {
+            store.close().await;
+            return Err(error);
+        }
+    };
+    let routers = Routers::new(&app);
+    let mut running = Running {
+        app,
+        addresses: Vec::new(),
+        certificates: Vec::new(),
+        listeners: JoinSet::new(),
+    };
+    for (bound, listener) in bound.into_iter().zip(&settings.listeners) {
+        if let Err(error) = running.listen(bound, routers.of(listener)) {
+            running.stop().await;
+            return Err(error);
+        }
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Where each listener answers, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Applies what can change at run time, and reads the certificates again.
+    pub fn apply(&self, settings: &Settings) {
+        self.app
+            .accounts
+            .set_registration_open(settings.registration.open);
+        for certificate in &self.certificates {
+            if let Err(error) = certificate.reload() {
+                tracing::error!(error = &error as &dyn Error, "the old certificate stays");
+            }
+        }
+    }
+
+    /// Stops listening, lets what is in flight finish for a few seconds, and closes the database.
+    pub async fn stop(mut self) {
+        self.app.shutdown.begin();
+        while self.listeners.join_next().await.is_some() {}
+        self.app.store.close().await;
+    }
+
+    fn listen(&mut self, bound: Bound, router: Router) -> anyhow::Result<()> {
+        let tls = bound
+            .certificate
+            .as_ref()
+            .map(Certificate::server_config)
+            .transpose()?;
+        self.certificates.extend(bound.certificate.clone());
+        let listener = bound.listen()?;
+        self.addresses.push(listener.local_addr()?);
+        let shutdown = self.app.shutdown.clone();
+        self.listeners
+            .spawn(myelin_http::serve(listener, tls, router, shutdown));
+        Ok(())
+    }
+}
+
+/// What each listener can be given.
+struct Routers {
+    client: Router,
+    bare: Router,
+}
+
+impl Routers {
+    fn new(app: &App) -> Self {
+        Self {
+            client: finish(app.clone(), Router::new()),
+            bare: finish(app.clone(), Router::new()),
+        }
+    }
+
+    /// Every listener answers `/health`; the other resources have no endpoints so far.
+    fn of(&self, listener: &ListenerSettings) -> Router {
+        if listener.resources.contains(&Resource::Client) {
+            self.client.clone()
+        } else {
+            self.bare.clone()
+        }
+    }
+}
+
+async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    let url = DatabaseUrl::parse(settings.database.url.expose());
+    let url = url.context("the configuration was checked")?;
+    if let DatabaseUrl::Sqlite(path) = &url
+        && let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::create_dir_all(folder).with_context(|| {
+            format!("cannot use the folder {} of the database", folder.display())
+        })?;
+    }
+    Ok(Store::open(StoreOptions::new(url, settings.server_name.as_str())).await?)
+}
+
+async fn make_app(
+    settings: &Settings,
+    environment: Environment,
+    store: Store,
+) -> anyhow::Result<App> {
+    let Environment { clock, chance } = environment;
+    let server = Server {
+        name: settings.server_name.clone(),
+        key: signing_key(settings, &store, &*clock, &*chance).await?,
+        clock,
+        chance,
+    };
+    let cost = match settings.registration.password_cost {
+        config::PasswordCost::Default => myelin_accounts::PasswordCost::Default,
+        config::PasswordCost::Low => myelin_accounts::PasswordCost::Low,
+    };
+    let accounts = AccountSettings::new(settings.registration.open, cost);
+    let http = HttpSettings {
+        base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
+        ..HttpSettings::default()
+    };
+    Ok(App::new(Arc::new(server), store, Arc::new(accounts), http))
+}
+
+async fn signing_key(
+    settings: &Settings,
+    store: &Store,
+    clock: &dyn Clock,
+    chance: &dyn Chance,
+) -> anyhow::Result<SigningKey> {
+    let file = &settings.signing_key_file;
+    // After the first start the file may be gone: it is the database's copy that counts.
+    let is_first_start = signing_keys::find_newest(&mut store.read())
+        .await?
+        .is_none();
+    let import = if is_first_start && !file.as_os_str().is_empty() {
+        let named = || format!("cannot import the signing key {}", file.display());
+        let text = fs::read_to_string(file).with_context(named)?;
+        Some(ImportedKey::parse(&text).with_context(named)?)
+    } else {
+        None
+    };
+    Ok(find_or_make_signing_key(store, clock, chance, import).await?)
+}
