@@ -1,8 +1,9 @@
 //! `myelin.pid` in the data folder: who runs there, and a lock, so that only one process does.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, Read, Seek, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -32,7 +33,12 @@ impl ProcessFile {
     /// Makes the folder if need be, and claims it.
     pub(crate) fn claim(folder: &Path) -> Result<Self, ProcessFileError> {
         let unusable = |error| ProcessFileError::Folder(folder.to_owned(), error);
-        fs::create_dir_all(folder).map_err(unusable)?;
+        // The signing key and everybody's messages will be in it.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(unusable)?;
         let path = path_in(folder);
         let mut file = File::options()
             .read(true)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -27,6 +28,7 @@ pub(crate) fn serve(sources: &Sources, loaded: &Loaded) -> anyhow::Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    allow_many_connections();
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -40,9 +42,9 @@ pub(crate) fn serve(sources: &Sources, loaded: &Loaded) -> anyhow::Result<()> {
             return Ok(());
         };
         let running = running?;
-        io::stdout()
-            .write_all(welcome::text(settings, running.addresses()).as_bytes())
-            .context("cannot write to standard output")?;
+        let welcome = welcome::text(settings, running.addresses());
+        // Nobody may be listening to what it prints.
+        drop(io::stdout().write_all(welcome.as_bytes()));
         signals
             .reload_until_end(|| reload(sources, loaded, &level, &running))
             .await;
@@ -55,6 +57,16 @@ pub(crate) fn serve(sources: &Sources, loaded: &Loaded) -> anyhow::Result<()> {
     // What still runs on other threads was cut off by the second signal.
     runtime.shutdown_background();
     result
+}
+
+/// Takes all file descriptors that the system grants: the usual soft limit of 1,024 is kept low for
+/// programs that use `select`.
+fn allow_many_connections() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Applies what can change in a running server, and says what cannot.
