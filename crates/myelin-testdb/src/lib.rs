@@ -129,6 +129,18 @@ impl Cluster {
         run(self.pg_ctl("stop").args(["--mode", "immediate", "--wait"]));
     }
 
+    /// The id of the process that all others of this running cluster descend from.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster does not run.
+    pub fn process_id(&self) -> u32 {
+        let text = fs::read_to_string(self.directory.join("data/postmaster.pid"));
+        let text = text.expect("the cluster runs");
+        let id = text.lines().next().and_then(|line| line.parse().ok());
+        id.expect("the first line is a process id")
+    }
+
     /// The cluster's URL for `database`.
     fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
@@ -265,11 +277,16 @@ fn create(programs: &Programs, directory: &Path) -> u16 {
         "--encoding=UTF8",
     ]);
     run(command.arg("--no-locale").arg(directory.join("data")));
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener
-        .local_addr()
-        .expect("the address just bound")
-        .port()
+    free_port()
+}
+
+/// A port that nobody listens on, and that the system gives to nobody while a stopped cluster is
+/// to come back to it: those it chooses itself begin at 32768.
+fn free_port() -> u16 {
+    let start = u16::try_from(std::process::id() % 20_000).expect("less than 20,000");
+    let mut candidates = (0..20_000).map(|n| 12_000 + (start + n) % 20_000);
+    let free = candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.expect("a free port")
 }
 
 fn pg_ctl(programs: &Programs, directory: &Path, action: &str) -> Command {
