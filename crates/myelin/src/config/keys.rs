@@ -129,7 +129,7 @@ pub(super) const KEYS: &[Key] = &[
         "The name in user ids and room aliases, bare or with a port; it never changes afterwards."),
     follows("public_base_url", Kind::Checked(rules::web_address), "\"http://localhost:8008\"",
         "Where clients reach this server; follows from server_name when not set."),
-    text("data_dir", "\"myelin-data\"",
+    checked("data_dir", rules::folder, "\"myelin-data\"",
         "Folder of the embedded database, the process id and local media; relative paths start in the working directory."),
     text("signing_key_file", "\"\"",
         "A signing key to import at the first start; Synapse's format is read, too."),
@@ -150,7 +150,7 @@ pub(super) const KEYS: &[Key] = &[
     text("database.url_file", "\"\"",
         "A file that holds the address of the database instead."),
 
-    follows("media.path", Kind::Text, "\"myelin-data/media\"",
+    follows("media.path", Kind::Checked(rules::folder), "\"myelin-data/media\"",
         "Folder of uploaded files; follows from data_dir when not set.").not_yet(),
     flag("media.url_previews", "false",
         "Fetch pages that users mention, to show a preview.").not_yet(),

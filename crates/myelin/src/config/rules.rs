@@ -31,6 +31,13 @@ pub(super) fn web_address_or_empty(text: &str) -> Result<(), String> {
     }
 }
 
+pub(super) fn folder(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("this is empty, the path of a folder would be right".to_owned());
+    }
+    Ok(())
+}
+
 pub(super) fn ip_address(text: &str) -> Result<(), String> {
     text.parse::<IpAddr>().map(drop).map_err(|_| {
         format!("{text:?} is not an IP address; 127.0.0.1, 0.0.0.0 or :: would be right")
@@ -63,10 +70,11 @@ pub(super) fn room_version(text: &str) -> Result<(), String> {
 pub(super) fn log_level(text: &str) -> Result<(), String> {
     let wrong =
         || format!("{text:?} is not a log level; error, warn, info, debug or trace would be right");
-    // `Targets` takes a bare word that is no level for the name of a part to log everything of.
-    let misspelt = text
-        .split(',')
-        .any(|part| !part.contains('=') && part.trim().parse::<LevelFilter>().is_err());
+    // `Targets` takes a bare word that is no level for the name of a part to log everything of, and
+    // nothing at all for a level.
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let mut parts = text.split(',').map(str::trim);
+    let misspelt = parts.any(|part| !part.contains('=') && !is_level(part));
     if misspelt {
         return Err(wrong());
     }

@@ -184,6 +184,14 @@ fn wrong_types_are_refused() {
             "registration = true",
             "registration: this is true, a section [registration] would be right",
         ),
+    ] {
+        assert_problem(text, &format!("myelin.toml:1: {wanted}"));
+    }
+}
+
+#[test]
+fn text_that_breaks_a_rule_is_refused() {
+    for (text, wanted) in [
         (
             "server_name = \"a b\"",
             "server_name: \"a b\" is not a server name; example.org or example.org:8448 would be right",
@@ -195,6 +203,14 @@ fn wrong_types_are_refused() {
         (
             "rooms.default_version = \"13\"",
             "rooms.default_version: \"13\" is not a room version; \"1\" to \"12\" would be right",
+        ),
+        (
+            "data_dir = \"\"",
+            "data_dir: this is empty, the path of a folder would be right",
+        ),
+        (
+            "log.level = \"\"",
+            "log.level: \"\" is not a log level; error, warn, info, debug or trace would be right",
         ),
         (
             "log.level = \"inof\"",
