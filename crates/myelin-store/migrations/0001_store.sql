@@ -26,6 +26,24 @@ CREATE TABLE interned (
     id {id},
     value {bytes} NOT NULL UNIQUE
 );
+-- The usual types of state events have fixed ids, so that they are near each other in state tries.
+INSERT INTO interned (id, value) VALUES
+    (1, CAST('m.room.create' AS {bytes})),
+    (2, CAST('m.room.member' AS {bytes})),
+    (3, CAST('m.room.power_levels' AS {bytes})),
+    (4, CAST('m.room.join_rules' AS {bytes})),
+    (5, CAST('m.room.history_visibility' AS {bytes})),
+    (6, CAST('m.room.canonical_alias' AS {bytes})),
+    (7, CAST('m.room.name' AS {bytes})),
+    (8, CAST('m.room.topic' AS {bytes})),
+    (9, CAST('m.room.avatar' AS {bytes})),
+    (10, CAST('m.room.encryption' AS {bytes})),
+    (11, CAST('m.room.guest_access' AS {bytes})),
+    (12, CAST('m.room.tombstone' AS {bytes})),
+    (13, CAST('m.room.third_party_invite' AS {bytes})),
+    (14, CAST('m.room.server_acl' AS {bytes})),
+    (15, CAST('m.room.pinned_events' AS {bytes})),
+    (16, CAST('' AS {bytes}));
 CREATE TABLE followers (
     name {bytes} NOT NULL PRIMARY KEY,
     version {int} NOT NULL,

@@ -11,6 +11,13 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// Whether other processes write to this database, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+        }
+    }
+
     /// A reader whose statements each see the latest committed rows.
     pub(crate) fn read(&self) -> Read {
         match self {

@@ -10,7 +10,9 @@ use crate::{
     StoreResult, Submission, WriteSet,
     counters::Counters,
     engine::Engine,
+    interned_cache::InternedCache,
     live::Live,
+    number_blocks::NumberBlocks,
     queue::{Job, Queue},
     sqlite::{self, Sqlite},
     submission::{Publish, closed},
@@ -31,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) live: Arc<Live>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) interned_cache: InternedCache,
+    pub(crate) number_blocks: NumberBlocks,
     /// Tasks that live as long as the store (PostgreSQL only); aborted when it closes.
     pub(crate) tasks: Mutex<JoinSet<()>>,
     queue: Arc<Queue>,
@@ -72,6 +76,8 @@ impl Store {
                 engine,
                 live,
                 counters,
+                interned_cache: InternedCache::default(),
+                number_blocks: NumberBlocks::default(),
                 tasks: Mutex::new(tasks),
                 queue,
                 committer,
@@ -134,7 +140,7 @@ impl Store {
         }
     }
 
-    /// What wakes those who wait for the log.
+    /// The newest part of the log, and those who wait for more.
     pub fn live(&self) -> &Live {
         &self.inner.live
     }

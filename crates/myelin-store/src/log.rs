@@ -1,0 +1,186 @@
+//! Reads of the log: what happened, in the order in which it was committed.
+
+use crate::{LogEntry, LogKind, Param, Read, Row, StoreError, StoreResult};
+
+const TABLE: &str = "log";
+
+/// The highest kind that this version knows. During a rolling upgrade a newer node may write kinds
+/// that this one must pass over.
+const KIND_MAX: i64 = {
+    let mut number = 0;
+    while LogKind::from_number(number + 1).is_some() {
+        number += 1;
+    }
+    number
+};
+
+/// The end of the log, seen at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    /// The counter's value.
+    pub(crate) position: i64,
+    /// The entries after the position asked for, oldest first.
+    pub(crate) entries: Vec<LogEntry>,
+    /// Whether that is all of them, or only the first.
+    pub(crate) is_whole: bool,
+}
+
+/// The newest position.
+pub async fn position(read: &mut Read) -> StoreResult<i64> {
+    let row = read
+        .query_one(
+            "log_counter",
+            "SELECT pos FROM log_counter WHERE id = 1",
+            &[],
+        )
+        .await?;
+    row.ok_or(StoreError::Missing {
+        table: "log_counter",
+    })?
+    .int(0)
+}
+
+/// The entries after `after` up to `up_to`, oldest first, at most `limit`. An entry that replaces
+/// earlier ones stands at its latest position only.
+pub async fn list(
+    read: &mut Read,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE pos > $1 AND pos <= $2 AND kind <= $3 ORDER BY pos LIMIT $4",
+            &ints([after, up_to, KIND_MAX, limit]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
+/// The entries of one subject after `after` up to `up_to`, oldest first, at most `limit`.
+pub async fn list_subject(
+    read: &mut Read,
+    subject: i64,
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE subject = $1 AND pos > $2 AND pos <= $3 AND kind <= $4 ORDER BY pos LIMIT $5",
+            &ints([subject, after, up_to, KIND_MAX, limit]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
+/// The last entry of this kind and subject up to `up_to`.
+pub async fn find_last(
+    read: &mut Read,
+    subject: i64,
+    kind: LogKind,
+    up_to: i64,
+) -> StoreResult<Option<LogEntry>> {
+    let row = read
+        .query_one(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE subject = $1 AND kind = $2 AND pos <= $3 ORDER BY pos DESC LIMIT 1",
+            &ints([subject, kind as i64, up_to]),
+        )
+        .await?;
+    row.map(|row| entry(&row, 0)).transpose()
+}
+
+/// The last position of each of these interned subjects after `after` up to `up_to`, in the order
+/// of the subjects' ids; a subject without an entry there is left out. It costs one step into the
+/// index per subject, however many entries there are.
+pub async fn last_positions(
+    read: &mut Read,
+    subjects: &[i64],
+    after: i64,
+    up_to: i64,
+) -> StoreResult<Vec<(i64, i64)>> {
+    // A subject is an interned id: that table turns the list into rows on both engines.
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT i.id, (SELECT l.pos FROM log l \
+                 WHERE l.subject = i.id AND l.pos > $2 AND l.pos <= $3 \
+                 ORDER BY l.pos DESC LIMIT 1) \
+             FROM interned i WHERE i.id = ANY($1) ORDER BY i.id",
+            &[Param::Ints(subjects.to_vec()), after.into(), up_to.into()],
+        )
+        .await?;
+    let found = rows.iter().map(|row| Ok((row.int(0)?, row.opt_int(1)?)));
+    found
+        .filter_map(|row: StoreResult<_>| match row {
+            Ok((subject, pos)) => pos.map(|pos| Ok((subject, pos))),
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
+}
+
+/// The counter and the first `limit` entries after `after`. One statement, because an entry that
+/// moves between two would be missed by both: gone from its old position, not yet at its new one.
+pub(crate) async fn tail(read: &mut Read, after: i64, limit: i64) -> StoreResult<Tail> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT c.pos, l.pos, l.kind, l.subject, l.reference, l.data \
+             FROM log_counter c LEFT JOIN (\
+                 SELECT pos, kind, subject, reference, data FROM log \
+                 WHERE pos > $1 AND kind <= $2 ORDER BY pos LIMIT $3\
+             ) l ON 1 = 1 WHERE c.id = 1 ORDER BY l.pos",
+            // One more than asked for tells whether there are more.
+            &ints([after, KIND_MAX, limit + 1]),
+        )
+        .await?;
+    let first = rows.first().ok_or(StoreError::Missing {
+        table: "log_counter",
+    })?;
+    let position = first.int(0)?;
+    if first.opt_int(1)?.is_none() {
+        return Ok(Tail {
+            position,
+            entries: Vec::new(),
+            is_whole: true,
+        });
+    }
+    let kept = rows.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Tail {
+        position,
+        entries: rows[..kept]
+            .iter()
+            .map(|row| entry(row, 1))
+            .collect::<StoreResult<_>>()?,
+        is_whole: kept == rows.len(),
+    })
+}
+
+fn ints<const N: usize>(values: [i64; N]) -> [Param; N] {
+    values.map(Param::from)
+}
+
+/// Reads an entry whose first column is `column`.
+fn entry(row: &Row, column: usize) -> StoreResult<LogEntry> {
+    let number = row.int(column + 1)?;
+    Ok(LogEntry {
+        pos: row.int(column)?,
+        kind: LogKind::from_number(number).ok_or_else(|| StoreError::Corrupt {
+            table: TABLE,
+            column: column + 1,
+            wanted: "a kind of log entry",
+            found: number.to_string(),
+        })?,
+        subject: row.int(column + 2)?,
+        reference: row.int(column + 3)?,
+        data: row.bytes(column + 4)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
