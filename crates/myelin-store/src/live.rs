@@ -258,6 +258,4 @@ fn subjects(entries: &[LogEntry]) -> Vec<i64> {
 }
 
 #[cfg(test)]
-mod node_tests;
-#[cfg(test)]
 mod tests;

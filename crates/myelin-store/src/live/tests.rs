@@ -1,3 +1,5 @@
+mod nodes;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
