@@ -26,6 +26,9 @@ const STRING_BYTES_MAX: usize = 2_048;
 /// Strings handled by one statement and one commit.
 const SLICE: usize = 1_000;
 
+/// The number of the empty string, which most state keys are.
+pub const EMPTY_STRING: i64 = 16;
+
 impl Store {
     /// The ids of these strings, in their order; new strings are given one, durably. Do this
     /// before a write set is built: it is a commit of its own.

@@ -43,6 +43,7 @@ mod write_set;
 pub use counters::Counts;
 pub use crash::{CrashPlan, CrashPoint};
 pub use error::{StoreError, StoreResult};
+pub use interning::EMPTY_STRING;
 pub use live::{Live, Watch};
 pub use log_entry::LogEntry;
 pub use options::{DatabaseUrl, OpenError, StoreOptions};

@@ -145,6 +145,11 @@ impl Store {
         &self.inner.live
     }
 
+    /// Whether other processes write to this database, too.
+    pub fn is_shared(&self) -> bool {
+        self.inner.engine.is_shared()
+    }
+
     /// What the store has done so far.
     pub fn counts(&self) -> Counts {
         self.inner.counters.counts()
@@ -198,12 +203,18 @@ impl Attempts<'_> {
     pub async fn commit(&mut self, writes: WriteSet) -> StoreResult<Option<Committed>> {
         match self.store.commit(writes).await {
             Ok(committed) => Ok(Some(committed)),
-            Err(StoreError::Conflict) if self.left > 1 => {
-                self.left -= 1;
-                Ok(None)
-            }
-            Err(StoreError::Conflict) => Err(StoreError::Contended),
+            Err(StoreError::Conflict) => self.conflict().map(|()| None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Counts a conflict that a set submitted by other means has met.
+    pub fn conflict(&mut self) -> StoreResult<()> {
+        self.left -= 1;
+        if self.left == 0 {
+            Err(StoreError::Contended)
+        } else {
+            Ok(())
         }
     }
 }

@@ -5,7 +5,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -16,7 +19,21 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(super) struct Registry {
     last_id: AtomicU64,
-    subjects: Mutex<BTreeMap<i64, BTreeMap<u64, Arc<Notify>>>>,
+    subjects: Mutex<BTreeMap<i64, BTreeMap<u64, Arc<Signal>>>>,
+}
+
+/// Counts what happened to a watch's subjects, for any number of tasks that wait for more.
+#[derive(Default)]
+struct Signal {
+    given: AtomicU64,
+    notify: Notify,
+}
+
+impl Signal {
+    fn give(&self) {
+        self.given.fetch_add(1, Release);
+        self.notify.notify_waiters();
+    }
 }
 
 impl Registry {
@@ -27,13 +44,13 @@ impl Registry {
             .filter_map(|subject| registered.get(subject))
             .flat_map(BTreeMap::values)
         {
-            watch.notify_one();
+            watch.give();
         }
     }
 
     pub(super) fn wake_all(&self) {
         for watch in self.subjects.lock().values().flat_map(BTreeMap::values) {
-            watch.notify_one();
+            watch.give();
         }
     }
 
@@ -45,13 +62,14 @@ impl Registry {
 
 /// Waits for entries of some subjects. Dropping it unregisters it.
 ///
-/// Nothing is missed by whoever adds the subjects first, then looks at the log, then waits: an
-/// entry that is applied between the look and the wait ends the wait at once.
+/// Nothing is missed by whoever adds the subjects, takes the [`Watch::mark`], looks at the log and
+/// then waits: an entry that is applied after the mark ends the wait at once.
 pub struct Watch {
     registry: Arc<Registry>,
     id: u64,
-    /// Holds at most one permit, and keeps it until somebody waits.
-    notify: Arc<Notify>,
+    signal: Arc<Signal>,
+    /// The mark of [`Watch::changed`]'s last return.
+    seen: AtomicU64,
     subjects: Mutex<std::collections::BTreeSet<i64>>,
 }
 
@@ -61,7 +79,8 @@ impl Watch {
         Self {
             registry,
             id,
-            notify: Arc::default(),
+            signal: Arc::default(),
+            seen: AtomicU64::new(0),
             subjects: Mutex::default(),
         }
     }
@@ -71,7 +90,7 @@ impl Watch {
         if self.subjects.lock().insert(subject) {
             let mut registered = self.registry.subjects.lock();
             let watches = registered.entry(subject).or_default();
-            watches.insert(self.id, Arc::clone(&self.notify));
+            watches.insert(self.id, Arc::clone(&self.signal));
         }
     }
 
@@ -82,11 +101,31 @@ impl Watch {
         }
     }
 
-    /// Returns when an entry with one of the subjects was applied since the last return, or since
-    /// the subject was added. It may also return without one. Dropping the future loses nothing.
-    /// One task at a time may wait.
+    /// The moment to wait from. Several tasks may wait with one watch, each from its own mark.
+    pub fn mark(&self) -> u64 {
+        self.signal.given.load(Acquire)
+    }
+
+    /// Returns when an entry with one of the subjects was applied after the mark. It may also
+    /// return without one. Dropping the future loses nothing.
+    pub async fn changed_since(&self, mark: u64) {
+        loop {
+            let mut notified = std::pin::pin!(self.signal.notify.notified());
+            // Listens from here on, so that what comes between the look and the wait is heard.
+            notified.as_mut().enable();
+            if self.mark() != mark {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Returns when an entry with one of the subjects was applied since the last return. For one
+    /// waiting task: of several, only one would see an entry.
     pub async fn changed(&self) {
-        self.notify.notified().await;
+        let seen = self.seen.load(Acquire);
+        self.changed_since(seen).await;
+        self.seen.store(self.mark(), Release);
     }
 
     fn unregister(&self, subject: i64) {
