@@ -1,1 +1,57 @@
-//! myelin-rooms
+//! The spine: rooms are created, events are appended, users come and go, state is read.
+//!
+//! Not here: what clients are shown of it (`myelin-sync`), and HTTP. Start reading at
+//! [`Rooms::send`], then `append.rs`.
+
+mod access;
+mod aliases;
+mod append;
+mod create;
+mod head;
+mod membership;
+mod numbers;
+mod send;
+mod state;
+
+use std::sync::Arc;
+
+use myelin_core::server::Server;
+use myelin_store::Store;
+
+pub use access::{AccessError, RoomAccess};
+pub use aliases::AliasError;
+pub use append::AppendError;
+pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
+pub use membership::{Invite, InviteError, JoinError, LeaveError};
+pub use send::{ClientTransaction, SendError, SendEvent, SetState};
+
+use crate::head::Heads;
+
+/// The rooms of this server: use cases over the store, and the heads that they build on.
+#[derive(Clone)]
+pub struct Rooms {
+    server: Arc<Server>,
+    store: Store,
+    heads: Arc<Heads>,
+}
+
+impl Rooms {
+    /// Rooms over a store. One value serves a whole node: its heads order the node's appends.
+    pub fn new(server: Arc<Server>, store: Store) -> Self {
+        Self {
+            server,
+            store,
+            heads: Arc::default(),
+        }
+    }
+
+    /// The store that the rooms live in.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The server whose rooms these are.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+}

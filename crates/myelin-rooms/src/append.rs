@@ -1,0 +1,469 @@
+//! Appending events to a room: build, authorise, hash, sign, advance the head, queue the set.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use myelin_core::{
+    auth::{self, AuthError},
+    event::{self, Event, EventError, NewEvent},
+    json,
+    membership::Membership,
+    trie::{Apply, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_MEMBER, TYPE_POWER_LEVELS},
+};
+use myelin_store::{
+    Committed, LogKind, LogWrite, Read, Sequence, StoreError, Submission, WriteSet,
+    events::{self, StoredEvent},
+    memberships::{self, UserMembership},
+    rooms, state_nodes,
+};
+use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
+use serde_json::value::RawValue;
+
+use crate::{
+    Rooms,
+    head::{Head, LockedHead, StateEvent},
+    numbers::EventNumbers,
+};
+
+/// Why an event did not enter a room.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The room's rules refuse it.
+    #[error("{0}")]
+    Forbidden(AuthError),
+    /// It is not a well-formed event, or too large.
+    #[error("{0}")]
+    Invalid(EventError),
+    /// The database failed.
+    #[error("the room could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+/// What an event says, before it has a place in a room.
+pub(crate) struct Draft<'a> {
+    pub(crate) sender: &'a UserId,
+    pub(crate) event_type: &'a str,
+    pub(crate) state_key: Option<&'a str>,
+    pub(crate) numbers: EventNumbers,
+    pub(crate) content: CanonicalJsonObject,
+    pub(crate) redacts: Option<&'a EventId>,
+    /// The sending device and its transaction id.
+    pub(crate) transaction: Option<(&'a str, &'a str)>,
+}
+
+/// A room in the hands of one use case: events are appended to its head and to one write set.
+pub(crate) struct OpenRoom<'a> {
+    rooms: &'a Rooms,
+    room_id: &'a RoomId,
+    locked: LockedHead,
+    /// The version of the head that the set builds on; None for a room that is being created.
+    base: Option<i64>,
+    pub(crate) read: Read,
+    pub(crate) writes: WriteSet,
+    changed: bool,
+}
+
+/// A queued set and the head that it belongs to.
+pub(crate) struct Queued {
+    room: i64,
+    generation: u64,
+    submission: Submission,
+}
+
+impl Rooms {
+    /// Opens a room to append to it; None if there is no such room.
+    pub(crate) async fn open<'a>(
+        &'a self,
+        room_id: &'a RoomId,
+    ) -> Result<Option<OpenRoom<'a>>, StoreError> {
+        let Some(room) = self.find_number(room_id).await? else {
+            return Ok(None);
+        };
+        let mut locked = self.heads.lock(&self.store, room).await?;
+        let Some(head) = locked.get() else {
+            return Ok(None);
+        };
+        let base = Some(head.row.version);
+        Ok(Some(OpenRoom {
+            rooms: self,
+            room_id,
+            locked,
+            base,
+            read: self.store.read(),
+            writes: WriteSet::new(),
+            changed: false,
+        }))
+    }
+
+    /// Opens a room that does not exist yet, with an empty head.
+    pub(crate) async fn open_new<'a>(
+        &'a self,
+        room_id: &'a RoomId,
+        row: rooms::Room,
+    ) -> Result<OpenRoom<'a>, StoreError> {
+        let version = ruma::RoomVersionId::try_from(row.room_version.as_str()).map_err(|_| {
+            StoreError::Malformed {
+                table: "rooms",
+                reason: "not a room version",
+            }
+        })?;
+        Ok(OpenRoom {
+            rooms: self,
+            room_id,
+            locked: self.heads.lock_new(row, version).await,
+            base: None,
+            read: self.store.read(),
+            writes: WriteSet::new(),
+            changed: false,
+        })
+    }
+
+    /// Waits until a queued set is durable. None: it met a conflict, and the use case has to run
+    /// again from what the room is now.
+    pub(crate) async fn settle(&self, queued: Queued) -> Result<Option<Committed>, StoreError> {
+        match queued.submission.await {
+            Ok(committed) => {
+                self.heads.settle(queued.room, queued.generation).await;
+                Ok(Some(committed))
+            }
+            Err(error) => {
+                self.heads.forget(queued.room, queued.generation).await;
+                if matches!(error, StoreError::Conflict) {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+impl OpenRoom<'_> {
+    /// A user's member event.
+    pub(crate) async fn member(&mut self, user: i64) -> Result<StateEvent, StoreError> {
+        let Some(head) = self.locked.get() else {
+            return Ok(None);
+        };
+        head.member(&mut self.read, user).await
+    }
+
+    /// What a user is in the room; `Leave` for who was never there.
+    pub(crate) async fn membership(&mut self, user: i64) -> Result<Membership, StoreError> {
+        let member = self.member(user).await?;
+        Ok(member
+            .and_then(|event| Membership::of_content(&event.content))
+            .unwrap_or(Membership::Leave))
+    }
+
+    /// Builds an event on the head, authorises it and advances the head by it.
+    pub(crate) async fn append(
+        &mut self,
+        draft: &Draft<'_>,
+    ) -> Result<(Arc<Event>, i64), AppendError> {
+        let head = self
+            .locked
+            .get()
+            .ok_or(StoreError::Missing { table: "rooms" })?;
+        let state = auth_state(self.rooms, head, &mut self.read, draft).await?;
+        let auth_events: Vec<OwnedEventId> = auth_event_ids(head, &state);
+        let extremities = head
+            .row
+            .extremities
+            .iter()
+            .filter_map(|id| OwnedEventId::try_from(id.as_str()).ok());
+        let new = NewEvent {
+            room_id: Some(self.room_id),
+            sender: draft.sender,
+            event_type: draft.event_type,
+            state_key: draft.state_key,
+            content: draft.content.clone(),
+            redacts: draft.redacts,
+            prev_events: &extremities.collect::<Vec<_>>(),
+            auth_events: &auth_events,
+            depth: u64::try_from(head.row.depth + 1).unwrap_or_default(),
+            origin_server_ts: self.rooms.server.now_ms(),
+        };
+        let event =
+            event::create(new, &head.version, &self.rooms.server).map_err(AppendError::Invalid)?;
+        let find = |kind: &str, key: &str| {
+            state
+                .get(&(kind.to_owned(), key.to_owned()))
+                .map(Arc::as_ref)
+        };
+        auth::check(&head.version, &event, find).map_err(AppendError::Forbidden)?;
+        self.accept(event, draft).await
+    }
+
+    /// Advances the head by an event that has been authorised.
+    pub(crate) async fn accept(
+        &mut self,
+        event: Event,
+        draft: &Draft<'_>,
+    ) -> Result<(Arc<Event>, i64), AppendError> {
+        let numbers = self.rooms.store.next_numbers(Sequence::Event, 1).await?;
+        let number = *numbers
+            .first()
+            .ok_or(StoreError::Missing { table: "sequences" })?;
+        self.changed = true;
+        let event = Arc::new(event);
+        let head = self
+            .locked
+            .get()
+            .ok_or(StoreError::Missing { table: "rooms" })?;
+        let root_before = head.row.root.clone();
+        if draft.numbers.state_key.is_some() {
+            advance_state(
+                self.rooms,
+                head,
+                &mut self.read,
+                &mut self.writes,
+                (&event, number, draft.numbers),
+            )
+            .await?;
+        }
+        advance_row(head, &event, number);
+        self.rooms.heads.note_own(&self.rooms.store, number);
+        write_event(&mut self.writes, head, &event, draft, (number, root_before));
+        Ok((event, number))
+    }
+
+    /// Queues the set, head included, and lets the next one build on it.
+    pub(crate) fn submit(mut self) -> Result<Queued, StoreError> {
+        let base = self.base;
+        let head = self
+            .locked
+            .get()
+            .ok_or(StoreError::Missing { table: "rooms" })?;
+        rooms::put(&mut self.writes, &head.row, base);
+        head.in_flight += 1;
+        let (room, generation) = (head.row.room, head.generation);
+        let submission = self.rooms.store.submit(std::mem::take(&mut self.writes));
+        self.changed = false;
+        Ok(Queued {
+            room,
+            generation,
+            submission,
+        })
+    }
+}
+
+impl Drop for OpenRoom<'_> {
+    fn drop(&mut self) {
+        if self.changed {
+            self.locked.discard();
+        }
+    }
+}
+
+/// The state that decides about an event, by type and state key.
+async fn auth_state(
+    rooms: &Rooms,
+    head: &mut Head,
+    read: &mut Read,
+    draft: &Draft<'_>,
+) -> Result<HashMap<(String, String), Arc<Event>>, AppendError> {
+    let content =
+        RawValue::from_string(json::to_canonical(&draft.content)).map_err(EventError::Stored);
+    let content = content.map_err(AppendError::Invalid)?;
+    let types = auth::auth_types(
+        &head.version,
+        draft.event_type,
+        draft.sender,
+        draft.state_key,
+        &content,
+    )
+    .map_err(AppendError::Forbidden)?;
+    let mut state = HashMap::with_capacity(types.len() + 1);
+    if let Some(create) = &head.create {
+        // Needed by the rules of every version, though version 12 does not list it in `auth_events`.
+        state.insert(
+            ("m.room.create".to_owned(), String::new()),
+            Arc::clone(create),
+        );
+    }
+    for (kind, key) in types {
+        let found = match (kind.as_str(), key.as_str()) {
+            ("m.room.create", "") => head.create.clone(),
+            ("m.room.power_levels", "") => head.power_levels.clone(),
+            ("m.room.join_rules", "") => head.join_rules.clone(),
+            ("m.room.member", user) => {
+                let number = rooms.store.find_interned(user.as_bytes()).await?;
+                match number {
+                    Some(number) => head.member(read, number).await?,
+                    None => None,
+                }
+            }
+            _ => other_state(rooms, head, read, &kind, &key).await?,
+        };
+        if let Some(event) = found {
+            state.insert((kind, key), event);
+        }
+    }
+    Ok(state)
+}
+
+async fn other_state(
+    rooms: &Rooms,
+    head: &mut Head,
+    read: &mut Read,
+    kind: &str,
+    key: &str,
+) -> Result<StateEvent, StoreError> {
+    let event_type = rooms.store.find_interned(kind.as_bytes()).await?;
+    let state_key = rooms.store.find_interned(key.as_bytes()).await?;
+    let (Some(event_type), Some(state_key)) = (event_type, state_key) else {
+        return Ok(None);
+    };
+    let found = head
+        .find_state(
+            &rooms.store,
+            read,
+            &[StateKey {
+                event_type,
+                state_key,
+            }],
+        )
+        .await?;
+    Ok(found.into_iter().next().flatten())
+}
+
+/// The ids for `auth_events`; the create event is not among them where the room id names it.
+fn auth_event_ids(head: &Head, state: &HashMap<(String, String), Arc<Event>>) -> Vec<OwnedEventId> {
+    let implied = head
+        .version
+        .rules()
+        .is_some_and(|rules| rules.authorization.room_create_event_id_as_room_id);
+    let mut ids: Vec<_> = state
+        .iter()
+        .filter(|((kind, _), _)| !(implied && kind == "m.room.create"))
+        .map(|(_, event)| event.event_id.clone())
+        .collect();
+    // The map's order is not the same twice, and the ids are hashed into the event.
+    ids.sort();
+    ids
+}
+
+/// Enters a state event into the trie and into what stands beside it.
+async fn advance_state(
+    rooms: &Rooms,
+    head: &mut Head,
+    read: &mut Read,
+    writes: &mut WriteSet,
+    (event, number, numbers): (&Arc<Event>, i64, EventNumbers),
+) -> Result<(), AppendError> {
+    let Some(state_key) = numbers.state_key else {
+        return Ok(());
+    };
+    let room = head.row.room;
+    let key = StateKey {
+        event_type: numbers.event_type,
+        state_key,
+    };
+    let before = if numbers.event_type == TYPE_MEMBER {
+        head.member(read, state_key).await?
+    } else {
+        None
+    };
+    let apply =
+        Apply::new(head.root()?, vec![(key, Some(number))]).map_err(|_| StoreError::Malformed {
+            table: "interned",
+            reason: "there are more event types than the state trie can name",
+        })?;
+    let (root, nodes) = state_nodes::drive(&rooms.store, read, room, &head.pending, apply).await?;
+    for (hash, node) in nodes {
+        if head.pending.contains_key(&hash) {
+            continue;
+        }
+        state_nodes::insert(writes, room, hash, &node);
+        head.pending.insert(hash, Arc::from(node));
+    }
+    head.row.root = Bytes::from(root.to_bytes());
+    head.pending_events.insert(number, Arc::clone(event));
+    match numbers.event_type {
+        TYPE_CREATE => head.create = Some(Arc::clone(event)),
+        TYPE_POWER_LEVELS => head.power_levels = Some(Arc::clone(event)),
+        TYPE_JOIN_RULES => head.join_rules = Some(Arc::clone(event)),
+        TYPE_MEMBER => advance_member(rooms, head, writes, (before, event, number, state_key)),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Keeps the membership tables and the counts beside a new member event.
+fn advance_member(
+    rooms: &Rooms,
+    head: &mut Head,
+    writes: &mut WriteSet,
+    (before, event, number, user): (StateEvent, &Arc<Event>, i64, i64),
+) {
+    let membership = Membership::of_content(&event.content).unwrap_or(Membership::Leave);
+    let before = before.and_then(|event| Membership::of_content(&event.content));
+    let count = |membership, wanted| i64::from(membership == Some(wanted));
+    head.row.joined += count(Some(membership), Membership::Join) - count(before, Membership::Join);
+    head.row.invited +=
+        count(Some(membership), Membership::Invite) - count(before, Membership::Invite);
+    head.remember_member(user, Some(Arc::clone(event)));
+    memberships::upsert(
+        writes,
+        &UserMembership {
+            room: head.row.room,
+            user,
+            membership,
+            event: number,
+        },
+    );
+    let local = event
+        .state_key
+        .as_deref()
+        .and_then(|id| <&UserId>::try_from(id).ok());
+    if local.is_some_and(|id| rooms.server.is_local(id)) {
+        let mut data = vec![u8::try_from(membership.as_number()).unwrap_or_default()];
+        data.extend_from_slice(&number.to_be_bytes());
+        let (subject, reference) = (user, head.row.room);
+        writes.log(LogWrite {
+            kind: LogKind::Membership,
+            subject,
+            reference,
+            data: data.into(),
+        });
+    }
+}
+
+fn advance_row(head: &mut Head, event: &Event, number: i64) {
+    head.row.version = number;
+    head.row.extremities = vec![event.event_id.to_string()];
+    head.row.depth += 1;
+    head.row.room_order += 1;
+}
+
+fn write_event(
+    writes: &mut WriteSet,
+    head: &Head,
+    event: &Event,
+    draft: &Draft<'_>,
+    (number, root_before): (i64, Bytes),
+) {
+    let stored = StoredEvent {
+        event: number,
+        id: event.event_id.to_string(),
+        room: head.row.room,
+        room_order: head.row.room_order,
+        event_type: draft.numbers.event_type,
+        state_key: draft.numbers.state_key,
+        sender: draft.numbers.sender,
+        depth: head.row.depth,
+        origin_server_ts: i64::try_from(event.origin_server_ts).unwrap_or(i64::MAX),
+        root_before,
+        device: draft.transaction.map(|(device, _)| device.to_owned()),
+        txn_id: draft.transaction.map(|(_, txn_id)| txn_id.to_owned()),
+        json: event.json.to_string(),
+    };
+    events::insert(writes, &stored);
+    let (subject, reference, data) = (head.row.room, number, head.row.root.clone());
+    writes.log(LogWrite {
+        kind: LogKind::Event,
+        subject,
+        reference,
+        data,
+    });
+}

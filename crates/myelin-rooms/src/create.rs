@@ -1,0 +1,272 @@
+//! Creating rooms: all first events in one write set, so that a room is there whole or not at all.
+
+mod settings;
+
+use myelin_core::{
+    auth,
+    event::{self, NewEvent},
+};
+use myelin_store::{StoreError, aliases, published_rooms, rooms};
+use ruma::{
+    CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId,
+    RoomVersionId, UserId,
+};
+
+pub use settings::{Preset, RoomSettings};
+
+use crate::{
+    AppendError, Rooms,
+    append::{Draft, OpenRoom},
+    numbers::EventNumbers,
+};
+
+/// Most users that can be invited while a room is created: with them its events still fit one
+/// commit.
+const INVITES_MAX: usize = 100;
+/// Most state events that a client can ask for beyond those of the preset.
+const INITIAL_STATE_MAX: usize = 100;
+
+/// What a new room shall be.
+#[derive(Debug)]
+pub struct CreateRoom<'a> {
+    /// A local user.
+    pub creator: &'a UserId,
+    /// The room version.
+    pub room_version: RoomVersionId,
+    /// The settings that come with the preset.
+    pub settings: RoomSettings,
+    /// The localpart of the room's first alias.
+    pub alias_localpart: Option<&'a str>,
+    /// The name.
+    pub name: Option<&'a str>,
+    /// The topic.
+    pub topic: Option<&'a str>,
+    /// Who is invited.
+    pub invite: Vec<OwnedUserId>,
+    /// Marks the invitations as the beginning of a direct chat.
+    pub is_direct: bool,
+    /// State events that replace those of the preset.
+    pub initial_state: Vec<InitialState>,
+    /// Additional keys of the create event.
+    pub creation_content: CanonicalJsonObject,
+    /// Keys that replace those of the power levels.
+    pub power_levels_override: CanonicalJsonObject,
+    /// Puts the room into the public directory.
+    pub publish: bool,
+}
+
+/// One state event of a new room.
+#[derive(Clone, Debug)]
+pub struct InitialState {
+    /// The event's type.
+    pub event_type: String,
+    /// Its state key.
+    pub state_key: String,
+    /// Its content.
+    pub content: CanonicalJsonObject,
+}
+
+/// Why a room was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateRoomError {
+    /// Another room has the alias.
+    #[error("the alias {0} is taken")]
+    AliasTaken(String),
+    /// The alias breaks the grammar.
+    #[error("{0} cannot be part of an alias")]
+    InvalidAlias(String),
+    /// Somebody who is invited lives on another server, which this server cannot reach.
+    #[error("{0} lives on another server, and this server does not federate")]
+    OtherServer(String),
+    /// More invitations or state than a new room can take.
+    #[error(
+        "a new room takes at most {INVITES_MAX} invitations and {INITIAL_STATE_MAX} state events"
+    )]
+    TooMuch,
+    /// The settings asked for contradict each other or the room's rules.
+    #[error("the room would not be valid: {event_type}: {error}")]
+    InvalidState {
+        /// The first event that is refused.
+        event_type: String,
+        /// Why.
+        error: AppendError,
+    },
+    /// The database failed.
+    #[error("the room could not be stored")]
+    Store(#[from] StoreError),
+}
+
+/// A room that was created.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// Its id.
+    pub room_id: OwnedRoomId,
+    /// Its alias, if one was asked for.
+    pub alias: Option<OwnedRoomAliasId>,
+}
+
+impl Rooms {
+    /// Creates a room, answering when it is durable.
+    pub async fn create_room(&self, create: CreateRoom<'_>) -> Result<Created, CreateRoomError> {
+        if create.invite.len() > INVITES_MAX || create.initial_state.len() > INITIAL_STATE_MAX {
+            return Err(CreateRoomError::TooMuch);
+        }
+        if let Some(stranger) = create
+            .invite
+            .iter()
+            .find(|user| !self.server.is_local(user))
+        {
+            return Err(CreateRoomError::OtherServer(stranger.to_string()));
+        }
+        let alias = create
+            .alias_localpart
+            .map(|localpart| self.new_alias(localpart))
+            .transpose()?;
+        let mut attempts = self.store.attempts();
+        loop {
+            if let Some(alias) = &alias
+                && aliases::find(&mut self.store.read(), alias.as_str())
+                    .await?
+                    .is_some()
+            {
+                return Err(CreateRoomError::AliasTaken(alias.to_string()));
+            }
+            if let Some(room_id) = self.try_create(&create, alias.as_deref()).await? {
+                return Ok(Created { room_id, alias });
+            }
+            attempts.conflict()?;
+        }
+    }
+
+    /// Creates the room unless its alias is taken meanwhile (None).
+    async fn try_create(
+        &self,
+        create: &CreateRoom<'_>,
+        alias: Option<&RoomAliasId>,
+    ) -> Result<Option<OwnedRoomId>, CreateRoomError> {
+        let first = settings::create_event(create);
+        let invalid = |error| CreateRoomError::InvalidState {
+            event_type: first.event_type.clone(),
+            error,
+        };
+        let named = settings::room_id_is_random(&create.room_version)
+            .then(|| {
+                RoomId::parse(format!(
+                    "!{}:{}",
+                    self.server.random_letters(18),
+                    self.server.name
+                ))
+            })
+            .transpose()
+            .map_err(|_| StoreError::Malformed {
+                table: "rooms",
+                reason: "the server name makes no room id",
+            })?;
+        let new = NewEvent {
+            room_id: named.as_deref(),
+            sender: create.creator,
+            event_type: &first.event_type,
+            state_key: Some(""),
+            content: first.content.clone(),
+            redacts: None,
+            prev_events: &[],
+            auth_events: &[],
+            depth: 1,
+            origin_server_ts: self.server.now_ms(),
+        };
+        let event = event::create(new, &create.room_version, &self.server)
+            .map_err(|error| invalid(AppendError::Invalid(error)))?;
+        auth::check(&create.room_version, &event, |_, _| None)
+            .map_err(|error| invalid(AppendError::Forbidden(error)))?;
+        let room_id = event.room_id.clone();
+
+        let numbers = self
+            .store
+            .intern(&[room_id.as_bytes(), create.creator.as_bytes()])
+            .await?;
+        let [number, creator] = numbers[..] else {
+            return Err(StoreError::Missing { table: "interned" }.into());
+        };
+        let mut room = self
+            .open_new(&room_id, empty_row(number, &create.room_version))
+            .await?;
+        let draft = self.initial_draft(create.creator, &first).await?;
+        room.accept(event, &draft).await.map_err(invalid)?;
+        self.append_initial(&mut room, create, alias).await?;
+        if let Some(alias) = alias {
+            aliases::insert(&mut room.writes, alias.as_str(), number, creator);
+        }
+        if create.publish {
+            published_rooms::insert(&mut room.writes, number);
+        }
+        let committed = self.settle(room.submit()?).await?;
+        Ok(committed.map(|_| room_id))
+    }
+
+    /// Appends everything that follows the create event.
+    async fn append_initial(
+        &self,
+        room: &mut OpenRoom<'_>,
+        create: &CreateRoom<'_>,
+        alias: Option<&RoomAliasId>,
+    ) -> Result<(), CreateRoomError> {
+        for state in settings::initial_state(create, alias) {
+            let draft = self.initial_draft(create.creator, &state).await?;
+            room.append(&draft).await.map_err(|error| match error {
+                AppendError::Store(error) => CreateRoomError::Store(error),
+                error => CreateRoomError::InvalidState {
+                    event_type: state.event_type.clone(),
+                    error,
+                },
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn initial_draft<'a>(
+        &self,
+        sender: &'a UserId,
+        state: &'a InitialState,
+    ) -> Result<Draft<'a>, StoreError> {
+        let key = Some(state.state_key.as_str());
+        Ok(Draft {
+            sender,
+            event_type: &state.event_type,
+            state_key: key,
+            numbers: EventNumbers::intern(&self.store, &state.event_type, sender, key).await?,
+            content: state.content.clone(),
+            redacts: None,
+            transaction: None,
+        })
+    }
+
+    fn new_alias(&self, localpart: &str) -> Result<OwnedRoomAliasId, CreateRoomError> {
+        let invalid = || CreateRoomError::InvalidAlias(localpart.to_owned());
+        if localpart.is_empty()
+            || localpart.contains([':', '\0'])
+            || localpart.chars().any(char::is_whitespace)
+        {
+            return Err(invalid());
+        }
+        let alias = format!("#{localpart}:{}", self.server.name);
+        if alias.len() > 255 {
+            Err(invalid())
+        } else {
+            RoomAliasId::parse(alias).map_err(|_| invalid())
+        }
+    }
+}
+
+fn empty_row(room: i64, version: &RoomVersionId) -> rooms::Room {
+    rooms::Room {
+        room,
+        version: 0,
+        room_version: version.to_string(),
+        extremities: Vec::new(),
+        depth: 0,
+        room_order: 0,
+        root: bytes::Bytes::new(),
+        joined: 0,
+        invited: 0,
+    }
+}

@@ -1,0 +1,40 @@
+//! From the names of the specification to the numbers of the store.
+
+use myelin_store::{Store, StoreResult};
+use ruma::{RoomId, UserId};
+
+use crate::Rooms;
+
+/// The interned numbers of an event's type, sender and state key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventNumbers {
+    pub(crate) event_type: i64,
+    pub(crate) sender: i64,
+    pub(crate) state_key: Option<i64>,
+}
+
+impl EventNumbers {
+    /// Interns what an event names. Done before a room is locked, for it may need a commit.
+    pub(crate) async fn intern(
+        store: &Store,
+        event_type: &str,
+        sender: &UserId,
+        state_key: Option<&str>,
+    ) -> StoreResult<Self> {
+        let mut strings = vec![event_type.as_bytes(), sender.as_bytes()];
+        strings.extend(state_key.map(str::as_bytes));
+        let numbers = store.intern(&strings).await?;
+        Ok(Self {
+            event_type: numbers[0],
+            sender: numbers[1],
+            state_key: numbers.get(2).copied(),
+        })
+    }
+}
+
+impl Rooms {
+    /// The number of a room id, if any room here ever had it.
+    pub async fn find_number(&self, room_id: &RoomId) -> StoreResult<Option<i64>> {
+        self.store.find_interned(room_id.as_bytes()).await
+    }
+}

@@ -1,0 +1,195 @@
+//! Sending events: messages with their transaction ids, and state.
+
+use myelin_core::membership::Membership;
+use myelin_store::{Store, StoreError, events, transactions, transactions::Transaction};
+use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
+
+use crate::{
+    AppendError, Rooms,
+    append::{Draft, OpenRoom},
+    numbers::EventNumbers,
+};
+
+/// A message event to send.
+#[derive(Debug)]
+pub struct SendEvent<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub sender: &'a UserId,
+    /// The event's type.
+    pub event_type: &'a str,
+    /// Its content.
+    pub content: CanonicalJsonObject,
+    /// Names the request, if its repetition shall not send again.
+    pub transaction: Option<ClientTransaction<'a>>,
+}
+
+/// Names a request that a client may repeat (spec: "Transaction identifiers").
+#[derive(Clone, Copy, Debug)]
+pub struct ClientTransaction<'a> {
+    /// The client's device.
+    pub device: &'a str,
+    /// The endpoint: equal ids on different endpoints are different transactions.
+    pub endpoint: &'a str,
+    /// The client's id.
+    pub txn_id: &'a str,
+}
+
+/// A state event to send.
+#[derive(Debug)]
+pub struct SetState<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub sender: &'a UserId,
+    /// The event's type.
+    pub event_type: &'a str,
+    /// Its state key.
+    pub state_key: &'a str,
+    /// Its content.
+    pub content: CanonicalJsonObject,
+}
+
+/// Why an event was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// There is no such room here, or the sender is not in it: which of the two is not told.
+    #[error("{sender} is not in the room {room_id}")]
+    NotInRoom {
+        /// Who wanted to send.
+        sender: String,
+        /// Where to.
+        room_id: String,
+    },
+    /// The event did not enter the room.
+    #[error("{0}")]
+    Append(AppendError),
+    /// The database failed.
+    #[error("the event could not be stored")]
+    Store(#[from] StoreError),
+}
+
+impl From<AppendError> for SendError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => Self::Store(error),
+            other => Self::Append(other),
+        }
+    }
+}
+
+impl Rooms {
+    /// Sends a message event and answers with its id once it is durable. A repeated transaction
+    /// answers with the id of the event that it sent the first time.
+    pub async fn send(&self, send: SendEvent<'_>) -> Result<OwnedEventId, SendError> {
+        let numbers = EventNumbers::intern(&self.store, send.event_type, send.sender, None).await?;
+        let transaction = send
+            .transaction
+            .map(|transaction| scoped(&send, transaction, numbers.sender));
+        let draft = Draft {
+            sender: send.sender,
+            event_type: send.event_type,
+            state_key: None,
+            numbers,
+            content: send.content,
+            redacts: None,
+            transaction: send
+                .transaction
+                .map(|transaction| (transaction.device, transaction.txn_id)),
+        };
+        let mut attempts = self.store.attempts();
+        loop {
+            if let Some(event_id) = find_sent(&self.store, transaction.as_ref()).await? {
+                return Ok(event_id);
+            }
+            let mut room = self.open_joined(send.room_id, &draft).await?;
+            let (event, number) = room.append(&draft).await?;
+            if let Some(transaction) = &transaction {
+                let now_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
+                transactions::insert(&mut room.writes, transaction, number, now_ms);
+            }
+            if self.settle(room.submit()?).await?.is_some() {
+                return Ok(event.event_id.clone());
+            }
+            attempts.conflict()?;
+        }
+    }
+
+    /// Sends a state event and answers with its id once it is durable.
+    pub async fn set_state(&self, set: SetState<'_>) -> Result<OwnedEventId, SendError> {
+        let numbers =
+            EventNumbers::intern(&self.store, set.event_type, set.sender, Some(set.state_key))
+                .await?;
+        let draft = Draft {
+            sender: set.sender,
+            event_type: set.event_type,
+            state_key: Some(set.state_key),
+            numbers,
+            content: set.content,
+            redacts: None,
+            transaction: None,
+        };
+        let mut attempts = self.store.attempts();
+        loop {
+            let mut room = self.open_joined(set.room_id, &draft).await?;
+            let (event, _) = room.append(&draft).await?;
+            if self.settle(room.submit()?).await?.is_some() {
+                return Ok(event.event_id.clone());
+            }
+            attempts.conflict()?;
+        }
+    }
+
+    async fn open_joined<'a>(
+        &'a self,
+        room_id: &'a RoomId,
+        draft: &Draft<'_>,
+    ) -> Result<OpenRoom<'a>, SendError> {
+        let refused = || SendError::NotInRoom {
+            sender: draft.sender.to_string(),
+            room_id: room_id.to_string(),
+        };
+        let mut room = self.open(room_id).await?.ok_or_else(refused)?;
+        if room.membership(draft.numbers.sender).await? == Membership::Join {
+            Ok(room)
+        } else {
+            Err(refused())
+        }
+    }
+}
+
+fn scoped(send: &SendEvent<'_>, transaction: ClientTransaction<'_>, user: i64) -> Transaction {
+    Transaction {
+        user,
+        device: transaction.device.to_owned(),
+        scope: format!(
+            "{} {} {}",
+            transaction.endpoint, send.room_id, send.event_type
+        ),
+        txn_id: transaction.txn_id.to_owned(),
+    }
+}
+
+async fn find_sent(
+    store: &Store,
+    transaction: Option<&Transaction>,
+) -> Result<Option<OwnedEventId>, StoreError> {
+    let Some(transaction) = transaction else {
+        return Ok(None);
+    };
+    let mut read = store.read();
+    let Some(number) = transactions::find(&mut read, transaction).await? else {
+        return Ok(None);
+    };
+    let stored = events::find(&mut read, number)
+        .await?
+        .ok_or(StoreError::Missing { table: "events" })?;
+    let event_id = EventId::parse(stored.id.as_str()).map_err(|_| StoreError::Corrupt {
+        table: "events",
+        column: 1,
+        wanted: "an event id",
+        found: stored.id,
+    })?;
+    Ok(Some(event_id))
+}
