@@ -1,1 +1,65 @@
-//! myelin-sync
+//! Read models: what a client is shown of its rooms, at once (`initial`), from then on
+//! (`changes`), and further back (`messages`).
+//!
+//! Nothing is written here. Start reading at [`Syncs::sync`].
+
+mod changes;
+mod initial;
+mod invite;
+mod messages;
+mod render;
+mod sync_events;
+mod token;
+mod watch;
+
+use std::{collections::HashMap, sync::Arc};
+
+use myelin_rooms::Rooms;
+use myelin_store::Store;
+use parking_lot::Mutex;
+
+pub use changes::{Changes, Viewer};
+pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt};
+pub use messages::{Direction, MessagesError, Page, PageRequest};
+pub use render::{unsigned, write_event};
+pub use sync_events::SyncRequest;
+pub use token::{RoomToken, StreamToken, Token, TokenError};
+
+use crate::watch::UserWatch;
+
+/// Most users whose room sets a node remembers between polls.
+const WATCHES_MAX: usize = 50_000;
+
+/// The read models over one node's rooms.
+#[derive(Clone)]
+pub struct Syncs {
+    rooms: Rooms,
+    store: Store,
+    watches: Arc<Mutex<HashMap<i64, Arc<UserWatch>>>>,
+}
+
+impl Syncs {
+    /// Read models over these rooms. One value serves a whole node.
+    pub fn new(rooms: Rooms) -> Self {
+        let store = rooms.store().clone();
+        Self {
+            rooms,
+            store,
+            watches: Arc::default(),
+        }
+    }
+
+    /// What a user's polls have in common: the rooms, and what wakes the poll.
+    async fn watch(&self, user: i64) -> myelin_store::StoreResult<Arc<UserWatch>> {
+        let known = self.watches.lock().get(&user).cloned();
+        if let Some(watch) = known {
+            return Ok(watch);
+        }
+        let watch = Arc::new(UserWatch::load(&self.store, user).await?);
+        let mut watches = self.watches.lock();
+        if watches.len() >= WATCHES_MAX {
+            watches.retain(|_, watch| Arc::strong_count(watch) > 1);
+        }
+        Ok(Arc::clone(watches.entry(user).or_insert(watch)))
+    }
+}

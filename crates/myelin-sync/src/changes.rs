@@ -1,0 +1,172 @@
+//! What changed for a user since a position, found by the cheaper of two ways.
+
+use std::collections::{BTreeMap, HashSet};
+
+use myelin_core::membership::Membership;
+use myelin_store::{LogEntry, LogKind, StoreResult, log};
+use tokio::time::Instant;
+
+use crate::Syncs;
+
+/// Who looks.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// The interned user id.
+    pub user: i64,
+    /// The device, which is told the transaction ids of what it sent.
+    pub device: Option<String>,
+}
+
+/// What the log holds for a user between two positions.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The position up to which everything is here.
+    pub position: i64,
+    /// The events of joined rooms, and the user's own member events wherever they are, in the
+    /// order of the log, each once.
+    pub events: Vec<ChangedEvent>,
+    /// What became of the user's own memberships: room to membership and member event.
+    pub memberships: BTreeMap<i64, OwnMembership>,
+}
+
+/// An event of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedEvent {
+    /// The interned room id.
+    pub room: i64,
+    /// The event's number.
+    pub event: i64,
+}
+
+/// A membership of the user's own, as it was left by the newest change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnMembership {
+    /// What the user is now.
+    pub membership: Membership,
+    /// The number of the newest member event.
+    pub event: i64,
+    /// Whether one of the changes was to join.
+    pub joined: bool,
+}
+
+impl Syncs {
+    /// The newest position, after which a client that starts now goes on.
+    pub async fn position(&self) -> StoreResult<i64> {
+        self.store.live().catch_up().await
+    }
+
+    /// What changed for a user since a position.
+    ///
+    /// Cost: the smaller of the log since then and the user's rooms, plus what changed.
+    pub async fn changes(&self, user: i64, since: i64) -> StoreResult<Changes> {
+        let position = self.store.live().catch_up().await?;
+        if position <= since {
+            return Ok(Changes {
+                position: since,
+                ..Changes::default()
+            });
+        }
+        let watch = self.watch(user).await?;
+        watch.refresh(&self.store, position).await?;
+        let rooms = watch.with_rooms(Clone::clone);
+        let own = |entry: &LogEntry| entry.subject == user && entry.kind == LogKind::Membership;
+        let wanted = |entry: &LogEntry| {
+            entry.pos <= position
+                && (own(entry) || entry.kind == LogKind::Event && rooms.contains(&entry.subject))
+        };
+        let entries = match self
+            .store
+            .live()
+            .entries_since(since, &mut |entry| wanted(entry))
+        {
+            Some(entries) => entries,
+            None => {
+                self.entries_from_database(user, &rooms, (since, position))
+                    .await?
+            }
+        };
+        Ok(collect(user, position, &entries))
+    }
+
+    /// For a token that is older than the node's memory: one join of the user's rooms with the
+    /// last position of each, then the log of those that moved.
+    async fn entries_from_database(
+        &self,
+        user: i64,
+        rooms: &HashSet<i64>,
+        (since, position): (i64, i64),
+    ) -> StoreResult<Vec<LogEntry>> {
+        let mut subjects: Vec<i64> = rooms.iter().copied().collect();
+        subjects.push(user);
+        subjects.sort_unstable();
+        let mut read = self.store.read();
+        let mut entries = Vec::new();
+        for (subject, _) in log::last_positions(&mut read, &subjects, since, position).await? {
+            entries
+                .extend(log::list_subject(&mut read, subject, (since, position), i64::MAX).await?);
+        }
+        entries.retain(|entry| matches!(entry.kind, LogKind::Event | LogKind::Membership));
+        entries.sort_by_key(|entry| entry.pos);
+        Ok(entries)
+    }
+
+    /// What changed for a user since a position, waiting until the deadline for something to
+    /// change.
+    pub async fn changes_until(
+        &self,
+        user: i64,
+        since: i64,
+        deadline: Instant,
+    ) -> StoreResult<Changes> {
+        let watch = self.watch(user).await?;
+        loop {
+            let mark = watch.mark();
+            let changes = self.changes(user, since).await?;
+            if !changes.events.is_empty() || Instant::now() >= deadline {
+                return Ok(changes);
+            }
+            // Whether woken or out of time: the next look decides.
+            let _ = tokio::time::timeout_at(deadline, watch.changed(mark)).await;
+        }
+    }
+}
+
+fn collect(user: i64, position: i64, entries: &[LogEntry]) -> Changes {
+    let mut changes = Changes {
+        position,
+        ..Changes::default()
+    };
+    let mut seen = HashSet::new();
+    for entry in entries {
+        let (room, event) = if entry.kind == LogKind::Membership && entry.subject == user {
+            let Some((membership, event)) = own_membership(entry) else {
+                continue;
+            };
+            let own = changes.memberships.entry(entry.reference);
+            let own = own.or_insert(OwnMembership {
+                membership,
+                event,
+                joined: false,
+            });
+            own.membership = membership;
+            own.event = event;
+            own.joined |= membership == Membership::Join;
+            (entry.reference, event)
+        } else {
+            (entry.subject, entry.reference)
+        };
+        if seen.insert(event) {
+            changes.events.push(ChangedEvent { room, event });
+        }
+    }
+    changes
+}
+
+/// The membership and the member event that a log entry of kind `Membership` tells of.
+fn own_membership(entry: &LogEntry) -> Option<(Membership, i64)> {
+    let (membership, event) = entry.data.split_first()?;
+    Some((
+        Membership::from_number(i64::from(*membership))?,
+        i64::from_be_bytes(event.try_into().ok()?),
+    ))
+}

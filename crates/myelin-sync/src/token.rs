@@ -1,0 +1,128 @@
+//! Tokens: where in the log, or where in a room, a client has arrived.
+
+use std::{fmt, str::FromStr};
+
+/// A position in the log: everything up to it was seen. Printed as `s39_0_0`; the second and third
+/// part are places for what may lag behind the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamToken {
+    /// The position.
+    pub position: i64,
+}
+
+/// A place between two events of a room. Printed as `t7-12_0_0`: the depth is for the eye, as the
+/// tokens of 2014 showed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomToken {
+    /// The depth of the event after the place.
+    pub depth: i64,
+    /// The room order of the first event after the place.
+    pub before: i64,
+}
+
+/// Either kind, as `/messages` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// A position in the log.
+    Stream(StreamToken),
+    /// A place in a room.
+    Room(RoomToken),
+}
+
+/// Not a token of this server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a token of this server")]
+pub struct TokenError(String);
+
+impl fmt::Display for StreamToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}_0_0", self.position)
+    }
+}
+
+impl fmt::Display for RoomToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}-{}_0_0", self.depth, self.before)
+    }
+}
+
+impl FromStr for Token {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Self, TokenError> {
+        let invalid = || TokenError(text.chars().take(64).collect());
+        let (place, lags) = text.split_once('_').unwrap_or((text, "0"));
+        if !lags.split('_').all(|part| number(part).is_some()) {
+            return Err(invalid());
+        }
+        if let Some(position) = place.strip_prefix('s') {
+            let position = number(position).ok_or_else(invalid)?;
+            return Ok(Self::Stream(StreamToken { position }));
+        }
+        let place = place.strip_prefix('t').ok_or_else(invalid)?;
+        let (depth, before) = place.split_once('-').ok_or_else(invalid)?;
+        let depth = number(depth).ok_or_else(invalid)?;
+        // Backfilled events have negative orders: `t5--12_0_0`.
+        let before = match before.strip_prefix('-') {
+            Some(magnitude) => -number(magnitude).ok_or_else(invalid)?,
+            None => number(before).ok_or_else(invalid)?,
+        };
+        Ok(Self::Room(RoomToken { depth, before }))
+    }
+}
+
+impl FromStr for StreamToken {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Self, TokenError> {
+        match text.parse()? {
+            Token::Stream(token) => Ok(token),
+            Token::Room(_) => Err(TokenError(text.chars().take(64).collect())),
+        }
+    }
+}
+
+fn number(digits: &str) -> Option<i64> {
+    let only_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back_as_they_were_printed() {
+        let stream = StreamToken { position: 39 };
+        assert_eq!(stream.to_string(), "s39_0_0");
+        assert_eq!("s39_18_0".parse(), Ok(stream), "the guide's own token");
+        for before in [12, 0, -12] {
+            let room = RoomToken { depth: 5, before };
+            assert_eq!(room.to_string().parse(), Ok(Token::Room(room)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for text in [
+            "",
+            "s",
+            "t",
+            "t1",
+            "s-1",
+            "s1_",
+            "s1_x",
+            "garbage",
+            "s99999999999999999999",
+            "t1-",
+            "t1---1",
+            "S1",
+        ] {
+            assert!(text.parse::<Token>().is_err(), "{text}");
+        }
+        assert!(
+            "t1-1_0_0".parse::<StreamToken>().is_err(),
+            "a place in a room is no position in the log"
+        );
+    }
+}
