@@ -219,3 +219,6 @@ fn device_from_row(row: &Row) -> StoreResult<Device> {
         version: row.int(5)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

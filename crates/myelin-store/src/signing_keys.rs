@@ -57,3 +57,6 @@ pub fn insert_first(writes: &mut WriteSet, key: &SigningKeyRow) {
         ],
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,6 @@ fn from_row(row: &Row) -> StoreResult<User> {
         version: row.int(7)?,
     })
 }
+
+#[cfg(test)]
+mod tests;
