@@ -72,3 +72,24 @@ pub fn touch(
 pub(crate) fn hash_token(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use ruma::device_id;
+
+    use super::*;
+
+    #[test]
+    fn activity_is_written_once_a_minute() {
+        let writes_at = |now_ms| {
+            let mut writes = WriteSet::new();
+            touch(&mut writes, 7, device_id!("PHONE"), 1_000, now_ms);
+            !writes.is_empty()
+        };
+        assert!(!writes_at(1_000));
+        assert!(!writes_at(60_999));
+        assert!(writes_at(61_000));
+        // A clock that was set back must not write with every request.
+        assert!(!writes_at(0));
+    }
+}

@@ -1,16 +1,22 @@
 //! Accounts: registration, login, access tokens, the server's own signing key.
 //!
 //! The rules live here; the tables in `myelin-store`, HTTP in the API crates. Start reading at
-//! [`authenticate()`].
+//! [`register()`] and [`login()`].
 
 mod authenticate;
+mod login;
 mod logout;
 mod password;
+mod register;
+mod session;
 mod settings;
 mod signing_key;
 
 pub use authenticate::{Session, authenticate, can_read, touch};
+pub use login::{Login, LoginError, login};
 pub use logout::{logout, logout_all};
-pub use password::{PasswordCost, Passwords};
+pub use password::PasswordCost;
+pub use register::{Register, RegisterError, Registered, check_username, register};
+pub use session::{LoggedIn, NewDevice};
 pub use settings::AccountSettings;
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};

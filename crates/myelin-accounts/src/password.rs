@@ -21,7 +21,7 @@ pub enum PasswordCost {
 /// Hashes passwords off the async threads, as many at once as there are processors: more would
 /// only use more memory.
 #[derive(Clone, Debug)]
-pub struct Passwords {
+pub(crate) struct Passwords {
     cost: PasswordCost,
     permits: Arc<Semaphore>,
 }
@@ -36,14 +36,14 @@ impl Passwords {
     }
 
     /// The PHC string of a new password.
-    pub async fn hash(&self, password: &str, salt: [u8; 16]) -> String {
+    pub(crate) async fn hash(&self, password: &str, salt: [u8; 16]) -> String {
         let password = password.to_owned();
         let cost = self.cost;
         self.run(move || hash(cost, &password, salt)).await
     }
 
     /// Whether `password` is the one that `phc` was made of.
-    pub async fn verify(&self, password: &str, phc: &str) -> bool {
+    pub(crate) async fn verify(&self, password: &str, phc: &str) -> bool {
         let (password, phc) = (password.to_owned(), phc.to_owned());
         self.run(move || verify(&password, &phc)).await
     }

@@ -8,8 +8,7 @@ use crate::password::{PasswordCost, Passwords};
 #[derive(Debug)]
 pub struct AccountSettings {
     registration_open: AtomicBool,
-    /// The pool that hashes passwords.
-    pub passwords: Passwords,
+    pub(crate) passwords: Passwords,
 }
 
 impl AccountSettings {
