@@ -1,36 +1,25 @@
-//! Bodies: read raw whatever their Content-Type says, and written as JSON.
+//! Bodies: read raw, whatever their Content-Type says.
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use std::time::Duration;
+
+use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::{Serialize, de::DeserializeOwned};
+use ruma::api::error::ErrorCode;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::{MatrixError, json_error};
+
+/// A body of at most a few megabytes that takes longer is sent to hold the connection open.
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Parses a JSON object; an empty body counts as `{}`, which clients send for "nothing to say".
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, MatrixError> {
     let body = if body.is_empty() { b"{}" } else { body };
     require_object(body)?;
     serde_json::from_slice(body).map_err(|error| json_error::describe(body, &error))
-}
-
-/// A response of this JSON.
-pub fn json_response<T: Serialize>(status: StatusCode, body: &T) -> Response {
-    let bytes = match serde_json::to_vec(body) {
-        Ok(bytes) => bytes,
-        Err(error) => return MatrixError::internal(error).into_response(),
-    };
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
 }
 
 /// Refuses what is JSON but no object: serde would take an array for a structure.
@@ -63,7 +52,14 @@ pub(crate) async fn read_body(
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_large());
     }
-    match Limited::new(body, bytes_max).collect().await {
+    let Ok(read) = timeout(READ_TIMEOUT, Limited::new(body, bytes_max).collect()).await else {
+        return Err(MatrixError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            ErrorCode::Unknown,
+            "The body took too long.",
+        ));
+    };
+    match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         // Nobody reads this answer: the connection broke.

@@ -12,15 +12,17 @@ mod error;
 mod json_error;
 mod layers;
 mod query;
+mod response;
 mod serve;
 mod shutdown;
 
 pub use app::{App, HttpSettings};
 pub use authentication::authenticate;
-pub use body::{json_response, parse_json};
+pub use body::parse_json;
 pub use endpoint::{Client, FromCall, Parse, Public, Raw, Routes, ruma_response};
 pub use error::MatrixError;
 pub use layers::finish;
 pub use query::Query;
+pub use response::json_response;
 pub use serve::{PeerAddress, serve};
 pub use shutdown::Shutdown;
