@@ -1,0 +1,20 @@
+//! `GET /_matrix/client/versions`
+//!
+//! [Spec](https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientversions)
+
+use myelin_http::Public;
+use ruma::api::client::discovery::get_supported_versions::{Request, Response};
+
+use crate::{ClientApi, Error};
+
+/// Clients choose paths by this list, and what stands here promises whole versions. Each of these
+/// is reached by the paths we serve (`/r0` and `/v3`); a newer one is added once nothing that came
+/// with it is missing.
+const VERSIONS: [&str; 6] = ["r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"];
+
+pub(crate) async fn get_supported_versions(
+    _: ClientApi,
+    _: Public<Request>,
+) -> Result<Response, Error> {
+    Ok(Response::new(VERSIONS.map(str::to_owned).to_vec()))
+}

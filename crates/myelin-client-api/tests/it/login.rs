@@ -1,0 +1,183 @@
+//! `POST /_matrix/client/v3/login`
+
+use http::StatusCode;
+use myelin_store::{WriteSet, users};
+use serde_json::{Value, json};
+
+use crate::{LOGIN, TestApi, access_token, support::send};
+
+#[tokio::test]
+async fn every_form_of_the_name_leads_to_the_account() {
+    let api = TestApi::start().await;
+    access_token(&api.register("alice", json!({})).await);
+    let whole = "@alice:example.org";
+    for keys in [
+        json!({}),
+        json!({"identifier": {"type": "m.id.user", "user": whole}}),
+        json!({"identifier": {"type": "m.id.user", "user": "Alice"}}),
+        json!({"identifier": null, "user": "alice"}),
+        json!({"identifier": null, "user": whole}),
+    ] {
+        let answer = api.login(keys).await;
+        assert_eq!(answer.body["user_id"], whole);
+        api.assert_alive(&access_token(&answer)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_look_alike() {
+    let api = TestApi::start().await;
+    access_token(&api.register("alice", json!({})).await);
+    let user = |user: &str| json!({"identifier": {"type": "m.id.user", "user": user}});
+    let mut answers = Vec::new();
+    for keys in [
+        json!({"password": "wonderlan"}),
+        json!({"password": ""}),
+        json!({"password": "x".repeat(900)}),
+        user("nobody"),
+        user(""),
+        user("@alice:elsewhere.org"),
+        user("not\u{0}a name"),
+    ] {
+        let answer = api.login(keys).await;
+        assert_eq!(answer.code(), (403, "M_FORBIDDEN"), "{answer:?}");
+        answers.push(answer.body);
+    }
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_logs_in_without_a_password_of_their_own() {
+    let api = TestApi::start().await;
+    crate::support::token(&api.app, "alice").await;
+    for password in ["", "wonderland"] {
+        let answer = api.login(json!({"password": password})).await;
+        assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
+    }
+}
+
+#[tokio::test]
+async fn a_known_device_gets_a_new_token_and_loses_the_old_one() {
+    let api = TestApi::start().await;
+    let first = access_token(&api.register("alice", json!({"device_id": "PHONE"})).await);
+    let other = access_token(&api.login(json!({})).await);
+    let answer = api.login(json!({"device_id": "PHONE"})).await;
+    assert_eq!(answer.body["device_id"], "PHONE");
+    api.assert_alive(&access_token(&answer)).await;
+    api.assert_alive(&other).await;
+    api.assert_dead(&first).await;
+}
+
+#[tokio::test]
+async fn a_device_has_one_token_even_after_logins_at_once() {
+    let api = TestApi::start().await;
+    access_token(&api.register("alice", json!({})).await);
+    let login = || api.login(json!({"device_id": "PHONE"}));
+    let (a, b, c) = tokio::join!(login(), login(), login());
+    let mut alive = 0;
+    for answer in [a, b, c] {
+        let whoami = api.get(crate::WHOAMI, &access_token(&answer)).await;
+        alive += usize::from(whoami.status == StatusCode::OK);
+    }
+    assert_eq!(alive, 1);
+}
+
+#[tokio::test]
+async fn who_was_deactivated_is_told_so_only_with_the_right_password() {
+    let api = TestApi::start().await;
+    let token = access_token(&api.register("alice", json!({})).await);
+    let store = &api.app.store;
+    let number = store.find_interned(b"@alice:example.org").await.unwrap();
+    let mut user = users::find(&mut store.read(), number.unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    user.deactivated_ms = Some(1);
+    let mut writes = WriteSet::new();
+    users::update(&mut writes, &user);
+    store.commit(writes).await.unwrap();
+
+    api.assert_dead(&token).await;
+    let answer = api.login(json!({})).await;
+    assert_eq!(answer.code(), (403, "M_USER_DEACTIVATED"));
+    let answer = api.login(json!({"password": "wrong"})).await;
+    assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
+}
+
+#[tokio::test]
+async fn what_is_missing_or_mistaken_is_named() {
+    let api = TestApi::start().await;
+    let cases = [
+        (json!({}), (400, "M_MISSING_PARAM"), "`type`"),
+        (json!({"type": 5}), (400, "M_BAD_JSON"), "`type`"),
+        (
+            json!({"type": "m.login.magic"}),
+            (400, "M_UNKNOWN"),
+            "Bad login type.",
+        ),
+        (
+            json!({"type": "m.login.password"}),
+            (400, "M_MISSING_PARAM"),
+            "`identifier`",
+        ),
+        (
+            json!({"type": "m.login.password", "user": "alice"}),
+            (400, "M_MISSING_PARAM"),
+            "`password`",
+        ),
+        (
+            json!({"type": "m.login.password", "identifier": {}}),
+            (400, "M_MISSING_PARAM"),
+            "`identifier.type`",
+        ),
+        (
+            json!({"type": "m.login.password", "identifier": {"type": "m.id.user"}}),
+            (400, "M_MISSING_PARAM"),
+            "`identifier.user`",
+        ),
+        (
+            json!({"type": "m.login.password", "identifier": {"type": "m.id.magic"}}),
+            (400, "M_UNKNOWN"),
+            "`identifier`",
+        ),
+        (
+            json!({"type": "m.login.password", "identifier": {"type": "m.id.thirdparty"}}),
+            (403, "M_FORBIDDEN"),
+            "address",
+        ),
+        (
+            json!({"type": "m.login.password", "user": "a", "password": "b", "device_id": ""}),
+            (400, "M_INVALID_PARAM"),
+            "`device_id`",
+        ),
+    ];
+    for (body, code, words) in cases {
+        let answer = api.post(LOGIN, body.clone()).await;
+        assert_eq!(answer.code(), code, "{body}: {answer:?}");
+        assert!(answer.error().contains(words), "{body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_bodies_do_not_panic() {
+    let api = TestApi::start().await;
+    let deep = "[".repeat(900);
+    for body in [
+        "\u{0}",
+        "{",
+        "[]",
+        "null",
+        r#"{"type": {}}"#,
+        r#"{"type": "\ud800"}"#,
+        &deep,
+    ] {
+        for path in [LOGIN, crate::REGISTER] {
+            let answer = send(&api.router, "POST", path, None, body.to_owned()).await;
+            assert!(answer.status.is_client_error(), "{path} {body}: {answer:?}");
+            assert_ne!(answer.body["errcode"], Value::Null, "{path} {body}");
+        }
+    }
+}
