@@ -16,7 +16,9 @@ CREATE TABLE log_counter (
 INSERT INTO log_counter (id, pos) VALUES (1, 0);
 CREATE TABLE batches (
     node {int} NOT NULL PRIMARY KEY,
-    batch {int} NOT NULL
+    batch {int} NOT NULL,
+    -- The log counter after the batch, for who must find out what became of it.
+    pos {int} NOT NULL
 ){table_options};
 CREATE TABLE sequences (
     name {bytes} NOT NULL PRIMARY KEY,

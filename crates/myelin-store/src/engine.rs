@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{Read, StoreResult, sqlite::Sqlite};
+use crate::{Read, StoreResult, postgres::Postgres, sqlite::Sqlite};
 
 /// The database as readers see it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Engine {
@@ -15,6 +16,7 @@ impl Engine {
     pub(crate) fn is_shared(&self) -> bool {
         match self {
             Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
         }
     }
 
@@ -22,6 +24,7 @@ impl Engine {
     pub(crate) fn read(&self) -> Read {
         match self {
             Self::Sqlite(sqlite) => Read::sqlite(sqlite.read()),
+            Self::Postgres(postgres) => Read::postgres(postgres.read()),
         }
     }
 
@@ -29,6 +32,7 @@ impl Engine {
     pub(crate) async fn snapshot(&self) -> StoreResult<Read> {
         match self {
             Self::Sqlite(sqlite) => Ok(Read::sqlite(sqlite.snapshot()?)),
+            Self::Postgres(postgres) => Ok(Read::postgres(postgres.snapshot().await?)),
         }
     }
 }

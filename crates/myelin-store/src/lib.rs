@@ -20,6 +20,7 @@ pub mod memberships;
 mod migrate;
 mod number_blocks;
 mod options;
+mod postgres;
 pub mod published_rooms;
 mod queue;
 mod read;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Committed, StoreResult, WriteSet};
 
@@ -26,6 +26,7 @@ pub(crate) struct Job {
 pub(crate) struct Queue {
     state: Mutex<State>,
     for_thread: Condvar,
+    for_task: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl Queue {
         state.waiting.push_back(job);
         drop(state);
         self.for_thread.notify_one();
+        self.for_task.notify_one();
         true
     }
 
@@ -59,6 +61,7 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.for_thread.notify_all();
+        self.for_task.notify_one();
     }
 
     /// The next batch, without waiting; None if nothing waits.
@@ -79,6 +82,28 @@ impl Queue {
             if self.for_thread.wait_for(&mut state, idle_after).timed_out() {
                 return state.take().map_or(Next::Idle, Next::Batch);
             }
+        }
+    }
+
+    /// Waits for a batch; None once the queue is closed and empty.
+    pub(crate) async fn take(&self) -> Option<Vec<Job>> {
+        loop {
+            match self.take_or_closed() {
+                Next::Batch(batch) => return Some(batch),
+                Next::Closed => return None,
+                Next::Idle => self.for_task.notified().await,
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn take_or_closed(&self) -> Next {
+        let mut state = self.state.lock();
+        match state.take() {
+            Some(batch) => Next::Batch(batch),
+            None if state.closed => Next::Closed,
+            None => Next::Idle,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads: plain SQL, one text for both engines.
 
-use crate::{Param, Row, StoreResult, sqlite::SqliteRead};
+use crate::{Param, Row, StoreResult, postgres::PostgresRead, sqlite::SqliteRead};
 
 /// Reads the database. Made by [`crate::Store::read`], where each statement sees the latest committed
 /// rows, or by [`crate::Store::snapshot`], where all of them see the same.
@@ -12,12 +12,19 @@ pub struct Read {
 #[derive(Debug)]
 enum EngineRead {
     Sqlite(SqliteRead),
+    Postgres(PostgresRead),
 }
 
 impl Read {
     pub(crate) fn sqlite(read: SqliteRead) -> Self {
         Self {
             engine: EngineRead::Sqlite(read),
+        }
+    }
+
+    pub(crate) fn postgres(read: PostgresRead) -> Self {
+        Self {
+            engine: EngineRead::Postgres(read),
         }
     }
 
@@ -31,6 +38,7 @@ impl Read {
     ) -> StoreResult<Vec<Row>> {
         match &mut self.engine {
             EngineRead::Sqlite(read) => read.query(table, sql, params),
+            EngineRead::Postgres(read) => read.query(table, sql, params).await,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     interned_cache::InternedCache,
     live::Live,
     number_blocks::NumberBlocks,
+    postgres::{self, Postgres},
     queue::{Job, Queue},
     sqlite::{self, Sqlite},
     submission::{Publish, closed},
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
 enum Committer {
     Driven(Box<Mutex<sqlite::Writer>>),
     Thread(sqlite::WriterThread),
+    Task(postgres::CommitterTask),
 }
 
 impl Store {
@@ -67,8 +69,13 @@ impl Store {
                 (engine, live, committer)
             }
             DatabaseUrl::Postgres(_) if options.driven => return Err(OpenError::NotDriven),
-            DatabaseUrl::Postgres(_) => {
-                return Err(OpenError::Connect("not in this build".to_owned()));
+            DatabaseUrl::Postgres(url) => {
+                let postgres = Arc::new(Postgres::open(url, &options, counters.clone()).await?);
+                let engine = Engine::Postgres(postgres.clone());
+                let live = Arc::new(Live::new(engine.clone(), postgres.position().await?));
+                let committer = postgres::Committer::new(postgres, publish(&live), options.crash);
+                let task = postgres::CommitterTask::start(committer, queue.clone());
+                (engine, live, Committer::Task(task))
             }
         };
         Ok(Self {
@@ -91,6 +98,7 @@ impl Store {
         match &self.inner.committer {
             Committer::Driven(_) => self.drive_all(),
             Committer::Thread(thread) => thread.finished().await,
+            Committer::Task(task) => task.finished().await,
         }
         self.inner.tasks.lock().abort_all();
     }

@@ -260,6 +260,11 @@ impl WriteSet {
                 return Err(malformed(table, "a prefix is longer than the key"));
             }
             check_kinds(table, table.key, prefix, false)?;
+            let alike =
+                |other: &Take| other.table.name != table.name || other.prefix.len() == prefix.len();
+            if !self.takes.iter().all(alike) {
+                return Err(malformed(table, "takes below prefixes of two lengths"));
+            }
         }
         for deletion in &self.deletions {
             let table = deletion.table;

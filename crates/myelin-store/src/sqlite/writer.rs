@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::{
     Sqlite,
@@ -110,9 +110,10 @@ impl Writer {
             Err(Failure::Refused(StoreError::Driver(_) | StoreError::Conflict))
                 if jobs.len() > 1 =>
             {
-                for job in jobs {
-                    self.commit_jobs(vec![job]);
-                }
+                let mut jobs = jobs;
+                let second = jobs.split_off(jobs.len() / 2);
+                self.commit_jobs(jobs);
+                self.commit_jobs(second);
             }
             Err(Failure::Refused(error)) => refuse(jobs, &error),
             Err(Failure::Lost | Failure::InDoubt(_)) => refuse(jobs, &lost()),
@@ -289,7 +290,7 @@ fn put_books(connection: &Connection, position: Option<i64>, batch: i64) -> Stor
         let mut statement = prepare(connection, "UPDATE log_counter SET pos = ?1")?;
         statement.execute([position]).map_err(failed)?;
     }
-    let sql = "INSERT INTO batches (node, batch) VALUES (?1, ?2)
+    let sql = "INSERT INTO batches (node, batch, pos) VALUES (?1, ?2, 0)
         ON CONFLICT (node) DO UPDATE SET batch = excluded.batch";
     let mut statement = prepare(connection, sql)?;
     statement.execute([NODE, batch]).map_err(failed).map(drop)
@@ -299,28 +300,21 @@ fn put_books(connection: &Connection, position: Option<i64>, batch: i64) -> Stor
 #[derive(Debug)]
 pub(crate) struct WriterThread {
     handle: Mutex<Option<JoinHandle<()>>>,
-    finished: Arc<Finished>,
-}
-
-#[derive(Debug, Default)]
-struct Finished {
-    done: Mutex<bool>,
-    notify: Notify,
+    finished: watch::Receiver<bool>,
 }
 
 impl WriterThread {
     pub(crate) fn start(mut writer: Writer, queue: Arc<Queue>) -> Result<Self, OpenError> {
         let checkpoints = CheckpointerThread::start(&mut writer.checkpointer)?;
-        let finished = Arc::<Finished>::default();
-        let told = finished.clone();
+        let (told, finished) = watch::channel(false);
         let handle = thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || {
                 writer.run(&queue);
                 drop(writer);
                 checkpoints.join();
-                *told.done.lock() = true;
-                told.notify.notify_waiters();
+                // Nobody may be waiting.
+                let _ = told.send(true);
             })
             .map_err(|error| OpenError::Store(StoreError::Unavailable(Arc::new(error))))?;
         Ok(Self {
@@ -331,13 +325,8 @@ impl WriterThread {
 
     /// Waits until the queue is closed and everything in it was answered.
     pub(crate) async fn finished(&self) {
-        loop {
-            let told = self.finished.notify.notified();
-            if *self.finished.done.lock() {
-                return;
-            }
-            told.await;
-        }
+        // An error means that the thread has panicked, which it has reported.
+        let _ = self.finished.clone().wait_for(|finished| *finished).await;
     }
 
     /// As [`Self::finished`], on the calling thread.

@@ -1,0 +1,192 @@
+//! Which sets of a batch pass, in queue order, each seen against those before it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::{
+    Facts, Questions, RowKey, Stage, claimed,
+    fold::{Delta, Stages},
+};
+use crate::{Change, OnConflict, Operation, Row, Table, Value, WriteSet};
+
+/// What becomes of a batch.
+#[derive(Debug)]
+pub(in crate::postgres) struct Decision<'a> {
+    /// For each set the rows that it took, or None if it falls.
+    pub(in crate::postgres) outcomes: Vec<Option<Vec<Option<Row>>>>,
+    /// What is still to be written, in this order.
+    pub(in crate::postgres) stages: Vec<Stage<'a>>,
+}
+
+/// Decides a batch.
+pub(in crate::postgres) fn decide<'a>(
+    sets: &[&'a WriteSet],
+    questions: &Questions<'a>,
+    facts: Facts<'a>,
+) -> Decision<'a> {
+    let mut decider = Decider {
+        questions,
+        facts,
+        rows: HashMap::new(),
+        written: HashSet::new(),
+        settled: HashSet::new(),
+        stages: Stages::default(),
+    };
+    let mut outcomes = Vec::with_capacity(sets.len());
+    for (index, set) in sets.iter().enumerate() {
+        let passes = decider.passes(set);
+        outcomes.push(passes.then(|| decider.pass(index, set)));
+    }
+    decider.drop_fallen_claims();
+    Decision {
+        outcomes,
+        stages: decider.stages.finish(),
+    }
+}
+
+/// A row as the next set of the batch would find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Absent,
+    /// With its version, if that is known: it is for all rows that anybody expects.
+    Present(Option<i64>),
+}
+
+struct Decider<'q, 'a> {
+    questions: &'q Questions<'a>,
+    facts: Facts<'a>,
+    /// The rows that passing sets have changed, of those that were asked about.
+    rows: HashMap<RowKey<'a>, State>,
+    /// Rows that passing sets have written: a second put needs an expectation.
+    written: HashSet<RowKey<'a>>,
+    /// Claimed rows that hold what they shall, or that a stage writes.
+    settled: HashSet<RowKey<'a>>,
+    stages: Stages<'a>,
+}
+
+impl<'a> Decider<'_, 'a> {
+    fn passes(&self, set: &'a WriteSet) -> bool {
+        let expectations = set.expectations.iter().all(|expectation| {
+            let state = self.state((expectation.table.name, &expectation.key));
+            match expectation.version {
+                None => state == State::Absent,
+                Some(version) => state == State::Present(Some(version)),
+            }
+        });
+        expectations
+            && set
+                .operations
+                .iter()
+                .all(|operation| self.fits(set, operation))
+    }
+
+    fn fits(&self, set: &'a WriteSet, operation: &'a Operation) -> bool {
+        let Operation { table, key, change } = operation;
+        match change {
+            Change::Insert(_) => self.state((table.name, key)) == State::Absent,
+            Change::Put(_) => {
+                table.on_conflict != OnConflict::Replace
+                    || !self.written.contains(&(table.name, &key[..]))
+                    || set.expects(table, key)
+            }
+            Change::Add(_) | Change::Max(_) | Change::Delete => true,
+        }
+    }
+
+    /// A row that somebody expects or claims, as the sets passed so far leave it.
+    fn state(&self, key: RowKey<'a>) -> State {
+        if let Some(state) = self.rows.get(&key) {
+            *state
+        } else if let Some(version) = self.facts.versions.get(&key) {
+            State::Present(Some(*version))
+        } else if self.facts.refused.contains(&key) {
+            // Somebody else has inserted it since the expected rows were read.
+            State::Present(None)
+        } else {
+            State::Absent
+        }
+    }
+
+    /// Does what a passing set wants: its takes, then its range deletions, then its operations.
+    fn pass(&mut self, index: usize, set: &'a WriteSet) -> Vec<Option<Row>> {
+        let mut taken = Vec::with_capacity(set.takes.len());
+        for take in &set.takes {
+            let rows = self
+                .facts
+                .takes
+                .get_mut(&(take.table.name, &take.prefix[..]));
+            let row = rows.and_then(VecDeque::pop_front);
+            if let Some(row) = &row {
+                let key = row.values[..take.table.key.len()].to_vec();
+                self.stages.delete_taken(take.table, key);
+            }
+            taken.push(row);
+        }
+        if !set.deletions.is_empty() {
+            self.stages.begin(&set.deletions);
+        }
+        for operation in &set.operations {
+            self.write(index, set, operation);
+        }
+        taken
+    }
+
+    fn write(&mut self, index: usize, set: &'a WriteSet, operation: &'a Operation) {
+        let Operation { table, key, change } = operation;
+        let row = (table.name, &key[..]);
+        let is_asked =
+            self.questions.expected.contains_key(&row) || self.questions.claims.contains_key(&row);
+        if is_asked {
+            let state = after(table, self.state(row), change);
+            self.rows.insert(row, state);
+        }
+        let is_fold = matches!(change, Change::Add(_) | Change::Max(_));
+        if table.on_conflict == OnConflict::Replace && !is_fold {
+            self.written.insert(row);
+        }
+        let holds_claim = match self.questions.claims.get(&row) {
+            Some(claim) if !self.facts.refused.contains(&row) && self.settled.insert(row) => {
+                let is_claimant = claim.set == index && claimed(set, operation).is_some();
+                // A range deletion of the same set would take the claimed row with it.
+                if is_claimant && set.deletions.is_empty() {
+                    return;
+                }
+                true
+            }
+            _ => false,
+        };
+        let delta = Delta::new(change);
+        self.stages.write(table, row.1, delta, holds_claim);
+    }
+
+    /// Deletes the claimed rows that no passing set wanted.
+    fn drop_fallen_claims(&mut self) {
+        for (row, claim) in &self.questions.claims {
+            if !self.facts.refused.contains(row) && !self.settled.contains(row) {
+                self.stages.write(claim.table, row.1, Delta::Delete, false);
+            }
+        }
+    }
+}
+
+/// A row after a change.
+fn after(table: &Table, before: State, change: &Change) -> State {
+    let version = |values: &[Value]| match values.get(table.version?)? {
+        Value::Int(version) => Some(*version),
+        Value::Null | Value::Bytes(_) => None,
+    };
+    match (change, before) {
+        (Change::Delete, _) => State::Absent,
+        (Change::Put(_), State::Present(_)) if table.on_conflict == OnConflict::Keep => before,
+        (Change::Put(values) | Change::Insert(values), _)
+        | (Change::Add(values) | Change::Max(values), State::Absent) => {
+            State::Present(version(values))
+        }
+        (Change::Add(values), State::Present(old)) => State::Present(
+            old.zip(version(values))
+                .map(|(old, new)| old.wrapping_add(new)),
+        ),
+        (Change::Max(values), State::Present(old)) => {
+            State::Present(old.zip(version(values)).map(|(old, new)| old.max(new)))
+        }
+    }
+}

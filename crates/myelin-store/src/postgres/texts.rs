@@ -1,0 +1,109 @@
+//! The statements of the committer: each works on many rows given as typed arrays.
+
+use crate::{
+    Column, Kind, Table,
+    statements::{self, RowWrite, all_columns},
+};
+
+/// What a statement does with the rows of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Verb {
+    /// Locks rows by key; answers with their place in the arrays and their version.
+    Lock,
+    /// Inserts rows that are absent; answers with the keys of those that were.
+    Claim,
+    /// Deletes rows by key.
+    Delete,
+    /// Writes rows.
+    Write(RowWrite),
+    /// Deletes the rows of one range below a prefix of so many columns.
+    DeleteRange(usize),
+    /// Locks the first rows below a prefix of so many columns and answers with them.
+    Take(usize),
+}
+
+/// Moves the counter, writes the log rows and this batch's row of the books. The last statement of
+/// a commit: the counter's row is locked from here to the end of the flush, by one node at a time.
+pub(super) const LOG: &str = "WITH counter AS (
+        UPDATE log_counter SET pos = pos + $1 RETURNING pos
+    ), books AS (
+        UPDATE batches SET batch = $2, pos = counter.pos FROM counter WHERE node = $3
+    )
+    INSERT INTO log (pos, kind, subject, reference, data, latest)
+    SELECT counter.pos - $1 + e.n, e.kind, e.subject, e.reference, e.data, e.latest
+    FROM counter, UNNEST($4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[], $8::BYTEA[],
+        $9::BIGINT[]) AS e (n, kind, subject, reference, data, latest)
+    ON CONFLICT (subject, reference, kind) WHERE latest = 1
+    DO UPDATE SET pos = excluded.pos, data = excluded.data
+    RETURNING pos";
+
+/// The row of the books of a batch that logs nothing.
+pub(super) const BOOKS: &str = "UPDATE batches SET batch = $1 WHERE node = $2";
+
+/// Locks this node's row of the books. It is the first lock of a commit, so that whoever looks for
+/// the outcome of a lost COMMIT waits for its end.
+pub(super) const LOCK_BOOKS: &str = "SELECT batch, pos FROM batches WHERE node = $1 FOR UPDATE";
+
+/// The text for one table.
+pub(super) fn text(table: &Table, verb: Verb) -> String {
+    let name = table.name;
+    let columns = statements::columns(table);
+    match verb {
+        Verb::Lock => {
+            // Expectations are only of tables with a version.
+            let version = table.version.map(|index| table.values[index].name);
+            let version = version.map_or("e.n".to_owned(), |name| format!("t.{name}"));
+            format!(
+                "SELECT e.n, {version} FROM UNNEST({}) WITH ORDINALITY AS e ({}, n)
+                JOIN {name} t ON {} ORDER BY e.n FOR NO KEY UPDATE OF t",
+                arrays(table.key),
+                statements::key_columns(table),
+                joined(table),
+            )
+        }
+        Verb::Claim => format!(
+            "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({})
+            ON CONFLICT DO NOTHING RETURNING {}",
+            arrays(all_columns(table)),
+            statements::key_columns(table),
+        ),
+        Verb::Delete => format!(
+            "DELETE FROM {name} t USING UNNEST({}) AS e ({}) WHERE {}",
+            arrays(table.key),
+            statements::key_columns(table),
+            joined(table),
+        ),
+        Verb::Write(write) => format!(
+            "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({}){}",
+            arrays(all_columns(table)),
+            statements::on_conflict(table, write, "GREATEST"),
+        ),
+        Verb::DeleteRange(prefix) => statements::delete_range(table, prefix, '$'),
+        Verb::Take(prefix) => format!(
+            "{} LIMIT ${} FOR UPDATE",
+            statements::first_rows(table, prefix, '$'),
+            prefix + 1
+        ),
+    }
+}
+
+/// `$1::BIGINT[], $2::BYTEA[]` for these columns.
+fn arrays<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
+    let arrays = columns.into_iter().enumerate().map(|(index, column)| {
+        let kind = match column.kind {
+            Kind::Int => "BIGINT",
+            Kind::Bytes => "BYTEA",
+        };
+        format!("${}::{kind}[]", index + 1)
+    });
+    arrays.collect::<Vec<_>>().join(", ")
+}
+
+/// `t.a = e.a AND t.b = e.b` for the key.
+fn joined(table: &Table) -> String {
+    let tests = table
+        .key
+        .iter()
+        .map(|column| format!("t.{0} = e.{0}", column.name));
+    tests.collect::<Vec<_>>().join(" AND ")
+}
