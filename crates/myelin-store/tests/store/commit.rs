@@ -310,7 +310,7 @@ fn ranges_are_deleted_between_their_neighbours() {
                         w.delete_range(range(row![1], 2, 4));
                         w.insert(&LETTERS, row![1, 9], row!["new"]);
                     }),
-                    set(|w| w.put(&LETTERS, row![1, 3], row!["after"])),
+                    set(|w| w.insert(&LETTERS, row![1, 3], row!["after"])),
                     set(|w| w.insert(&LETTERS, row![1, 4], row!["after"])),
                     set(|w| w.delete_range(range(row![], 2, 2))),
                 ],
@@ -569,7 +569,7 @@ fn what_is_queued_is_committed_before_closing() {
             let submissions: Vec<_> = (0..2_000)
                 .map(|n| store.submit(set(|w| w.insert(&NOTES, row![n], row!["x"]))))
                 .collect();
-            tokio::time::timeout(Duration::from_secs(60), store.close())
+            tokio::time::timeout(Duration::from_mins(1), store.close())
                 .await
                 .unwrap();
             for submission in submissions {
