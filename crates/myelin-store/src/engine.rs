@@ -28,6 +28,15 @@ impl Engine {
         }
     }
 
+    /// As [`Self::read`], but its statements are not counted: the log is read for all requests of
+    /// a node together, and by itself.
+    pub(crate) fn read_uncounted(&self) -> Read {
+        match self {
+            Self::Sqlite(sqlite) => Read::sqlite(sqlite.read()),
+            Self::Postgres(postgres) => Read::postgres(postgres.read_uncounted()),
+        }
+    }
+
     /// A reader whose statements all see one moment.
     pub(crate) async fn snapshot(&self) -> StoreResult<Read> {
         match self {

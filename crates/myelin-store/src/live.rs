@@ -6,6 +6,7 @@
 //! node. What travels between nodes without being logged will be handed out here as well.
 
 mod ring;
+pub(crate) mod wake_ups;
 mod watch;
 
 use std::{
@@ -78,7 +79,7 @@ impl Live {
             return Self::alone(position);
         }
         let read_tail: ReadTail = Box::new(move |after| {
-            let mut read = engine.read();
+            let mut read = engine.read_uncounted();
             Box::pin(async move { log::tail(&mut read, after, GAP_MAX).await })
         });
         Self::shared(position, read_tail)

@@ -27,7 +27,7 @@ use crate::{
 
 pub(crate) use self::{
     committer::{Committer, CommitterTask},
-    connector::Connector,
+    connector::{Connector, RawConnection},
     reads::PostgresRead,
 };
 
@@ -90,6 +90,10 @@ impl Postgres {
 
     pub(crate) fn read(&self) -> PostgresRead {
         PostgresRead::latest(self.readers.clone())
+    }
+
+    pub(crate) fn read_uncounted(&self) -> PostgresRead {
+        PostgresRead::uncounted(self.readers.clone())
     }
 
     pub(crate) async fn snapshot(&self) -> StoreResult<PostgresRead> {

@@ -11,7 +11,7 @@ use crate::{
     counters::Counters,
     engine::Engine,
     interned_cache::InternedCache,
-    live::Live,
+    live::{Live, wake_ups},
     number_blocks::NumberBlocks,
     postgres::{self, Postgres},
     queue::{Job, Queue},
@@ -54,7 +54,7 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
         let queue = Arc::new(Queue::default());
-        let tasks = JoinSet::new();
+        let mut tasks = JoinSet::new();
         let (engine, live, committer) = match &options.url {
             DatabaseUrl::Sqlite(path) => {
                 let sqlite = Arc::new(Sqlite::open(path, &options, counters.clone())?);
@@ -73,6 +73,7 @@ impl Store {
                 let postgres = Arc::new(Postgres::open(url, &options, counters.clone()).await?);
                 let engine = Engine::Postgres(postgres.clone());
                 let live = Arc::new(Live::new(engine.clone(), postgres.position().await?));
+                wake_ups::start(&mut tasks, &live, postgres.connector());
                 let committer = postgres::Committer::new(postgres, publish(&live), options.crash);
                 let task = postgres::CommitterTask::start(committer, queue.clone());
                 (engine, live, Committer::Task(task))
@@ -100,7 +101,8 @@ impl Store {
             Committer::Thread(thread) => thread.finished().await,
             Committer::Task(task) => task.finished().await,
         }
-        self.inner.tasks.lock().abort_all();
+        let mut tasks = std::mem::take(&mut *self.inner.tasks.lock());
+        tasks.shutdown().await;
     }
 
     /// A reader whose statements each see the latest committed rows.

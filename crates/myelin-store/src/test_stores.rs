@@ -1,6 +1,7 @@
 //! Stores for the unit tests: a database of each engine with two nodes on it. The embedded engine
 //! has one node, which then goes by both names.
 
+use myelin_testdb::{Cluster, Database};
 use tempfile::TempDir;
 
 use crate::{DatabaseUrl, Store, StoreOptions};
@@ -9,8 +10,11 @@ pub(crate) struct Nodes {
     pub(crate) one: Store,
     pub(crate) two: Store,
     url: DatabaseUrl,
-    _directory: Option<TempDir>,
+    place: Place,
 }
+
+/// What goes when the test ends.
+type Place = (Option<TempDir>, Option<Database<'static>>);
 
 impl Nodes {
     /// The same database, its nodes started again.
@@ -19,15 +23,15 @@ impl Nodes {
             one,
             two,
             url,
-            _directory: directory,
+            place,
         } = self;
         one.close().await;
         two.close().await;
         drop((one, two));
-        Self::open(url, directory).await
+        Self::open(url, place).await
     }
 
-    async fn open(url: DatabaseUrl, directory: Option<TempDir>) -> Self {
+    async fn open(url: DatabaseUrl, place: Place) -> Self {
         let one = open(&url).await;
         let two = match &url {
             DatabaseUrl::Sqlite(_) => one.clone(),
@@ -37,7 +41,21 @@ impl Nodes {
             one,
             two,
             url,
-            _directory: directory,
+            place,
+        }
+    }
+
+    pub(crate) fn postgres_url(&self) -> String {
+        match &self.url {
+            DatabaseUrl::Postgres(url) => url.clone(),
+            DatabaseUrl::Sqlite(_) => panic!("the embedded engine"),
+        }
+    }
+
+    /// Cuts all connections, as a restart of the server would; nothing on the embedded engine.
+    pub(crate) fn disconnect_all(&self) {
+        if let (_, Some(database)) = &self.place {
+            database.disconnect_all();
         }
     }
 
@@ -56,14 +74,23 @@ impl Nodes {
     }
 }
 
+/// Each engine that is installed.
 pub(crate) async fn both() -> Vec<Nodes> {
-    vec![sqlite().await]
+    let mut nodes = vec![sqlite().await];
+    nodes.extend(postgres().await);
+    nodes
+}
+
+pub(crate) async fn postgres() -> Option<Nodes> {
+    let database = Cluster::shared()?.database();
+    let url = DatabaseUrl::Postgres(database.url());
+    Some(Nodes::open(url, (None, Some(database))).await)
 }
 
 pub(crate) async fn sqlite() -> Nodes {
     let directory = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(directory.path().join("myelin.db"));
-    Nodes::open(url, Some(directory)).await
+    Nodes::open(url, (Some(directory), None)).await
 }
 
 async fn open(url: &DatabaseUrl) -> Store {

@@ -266,6 +266,19 @@ async fn a_failed_read_is_everybodys_and_the_next_one_is_new() {
 }
 
 #[tokio::test]
+async fn commits_are_announced_together() {
+    let live = Elsewhere::new(0).live();
+    live.publish(1, vec![entry(1, 1)]);
+    live.publish(2, vec![entry(2, 1), entry(3, 1)]);
+    // What lies before this one is not known here, and may be ours to tell all the same.
+    live.publish(9, vec![entry(9, 1)]);
+    assert_eq!(timeout(SOON, live.next_announcement()).await, Ok((1, 9)));
+    let next = live.next_announcement();
+    live.publish(10, vec![entry(10, 1)]);
+    assert_eq!(timeout(SOON, next).await, Ok((10, 10)));
+}
+
+#[tokio::test]
 async fn a_gap_too_wide_empties_the_ring_and_wakes_everybody() {
     let live = Live::shared(
         0,

@@ -144,6 +144,7 @@ impl Reader {
 pub(crate) struct PostgresRead {
     readers: Arc<Readers>,
     snapshot: Option<Snapshot>,
+    is_counted: bool,
 }
 
 impl PostgresRead {
@@ -151,12 +152,24 @@ impl PostgresRead {
         Self {
             readers,
             snapshot: None,
+            is_counted: true,
+        }
+    }
+
+    pub(super) fn uncounted(readers: Arc<Readers>) -> Self {
+        Self {
+            is_counted: false,
+            ..Self::latest(readers)
         }
     }
 
     pub(super) async fn snapshot(readers: Arc<Readers>) -> StoreResult<Self> {
         let snapshot = Some(readers.begin().await?);
-        Ok(Self { readers, snapshot })
+        Ok(Self {
+            readers,
+            snapshot,
+            is_counted: true,
+        })
     }
 
     pub(crate) async fn query(
@@ -170,7 +183,9 @@ impl PostgresRead {
         } else {
             self.query_latest(sql, params).await?
         };
-        self.readers.counters.read(rows.len());
+        if self.is_counted {
+            self.readers.counters.read(rows.len());
+        }
         rows.iter().map(|row| to_row(table, row)).collect()
     }
 

@@ -1,13 +1,18 @@
-use std::time::Duration;
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use tokio_postgres::AsyncMessage;
 
-use crate::{LogKind, LogWrite, Store, WriteSet, test_stores};
+use crate::{LogKind, LogWrite, Store, StoreResult, WriteSet, postgres::Connector, test_stores};
 
 const SOON: Duration = Duration::from_mins(1);
 
 async fn append(store: &Store, subject: i64) -> i64 {
+    try_append(store, subject).await.unwrap()
+}
+
+async fn try_append(store: &Store, subject: i64) -> StoreResult<i64> {
     let mut writes = WriteSet::new();
     writes.log(LogWrite {
         kind: LogKind::Event,
@@ -15,7 +20,7 @@ async fn append(store: &Store, subject: i64) -> i64 {
         reference: 1,
         data: Bytes::from_static(b"data"),
     });
-    store.commit(writes).await.unwrap().last
+    Ok(store.commit(writes).await?.last)
 }
 
 #[tokio::test]
@@ -56,6 +61,54 @@ async fn a_node_starts_at_the_end_of_the_log() {
         assert_eq!(live.position(), pos);
         assert!(live.entries_since(pos - 1, &mut |_| true).is_none());
         nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn nodes_find_each_other_again_after_a_lost_connection() {
+    for nodes in test_stores::both().await {
+        let watch = nodes.two.live().watch();
+        watch.add(20);
+        append(&nodes.one, 20).await;
+        timeout(SOON, watch.changed()).await.unwrap();
+        nodes.disconnect_all();
+        while try_append(&nodes.one, 20).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        timeout(SOON, watch.changed()).await.unwrap();
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn others_are_told_of_a_commit() {
+    let Some(nodes) = test_stores::postgres().await else {
+        return;
+    };
+    let connector = Connector::new(&nodes.postgres_url()).unwrap();
+    let (client, mut connection) = connector.connect().await.unwrap();
+    let mut messages = poll_fn(|context| connection.poll_message(context));
+    let listening = client.batch_execute("LISTEN myelin_log");
+    tokio::select! {
+        result = listening => result.unwrap(),
+        message = &mut messages => panic!("{:?}", message.is_some()),
+    }
+    append(&nodes.one, 20).await;
+    let message = timeout(SOON, messages).await.unwrap();
+    let Some(Ok(AsyncMessage::Notification(told))) = message else {
+        panic!("the connection has ended");
+    };
+    assert_eq!(told.payload(), "1-1");
+    nodes.close().await;
+}
+
+#[tokio::test]
+async fn nothing_goes_on_after_the_end() {
+    for nodes in test_stores::both().await {
+        let live = Arc::downgrade(&nodes.two.inner.live);
+        append(&nodes.two, 20).await;
+        nodes.close().await;
+        assert!(live.upgrade().is_none(), "a task still has it");
     }
 }
 
