@@ -1,10 +1,14 @@
 //! Which failure of a use case becomes which answer: one exhaustive match for each.
 
+mod rooms;
+
 use http::StatusCode;
 use myelin_accounts::{LoginError, RegisterError};
 use myelin_http::MatrixError;
 use myelin_store::StoreError;
 use ruma::api::error::ErrorCode;
+
+pub(crate) use rooms::json;
 
 /// What a handler answers when it cannot do what was asked. A type of this crate, because the
 /// conversions below may only be written for one.

@@ -6,11 +6,20 @@
 mod account;
 mod discovery;
 mod error;
+mod events;
+mod membership;
+mod message;
+mod room;
 mod session;
+mod state;
+mod sync;
 mod uia;
 
 use axum::{Router, extract::FromRef};
 use myelin_http::App;
+use myelin_rooms::Rooms;
+use myelin_sync::Syncs;
+use ruma::RoomVersionId;
 
 pub(crate) use error::Error;
 
@@ -19,6 +28,26 @@ pub(crate) use error::Error;
 pub struct ClientApi {
     /// The server, its store and settings.
     pub app: App,
+    /// The use cases about rooms.
+    pub rooms: Rooms,
+    /// The read models.
+    pub syncs: Syncs,
+    /// The version of rooms whose creator names none.
+    pub default_room_version: RoomVersionId,
+}
+
+impl ClientApi {
+    /// The API over a server. One value, and its clones, serve a whole node.
+    pub fn new(app: App, default_room_version: RoomVersionId) -> Self {
+        let rooms = Rooms::new(app.server.clone(), app.store.clone());
+        let syncs = Syncs::new(rooms.clone());
+        Self {
+            app,
+            rooms,
+            syncs,
+            default_room_version,
+        }
+    }
 }
 
 impl FromRef<ClientApi> for App {
@@ -31,7 +60,12 @@ impl FromRef<ClientApi> for App {
 pub fn router(api: ClientApi) -> Router {
     account::routes()
         .merge(discovery::routes())
+        .merge(membership::routes())
+        .merge(message::routes())
+        .merge(room::routes())
         .merge(session::routes())
+        .merge(state::routes())
+        .merge(sync::routes())
         .into_router()
         .with_state(api)
 }

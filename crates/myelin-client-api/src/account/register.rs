@@ -16,7 +16,7 @@ use ruma::api::{
 use crate::{ClientApi, Error, uia};
 
 pub(crate) async fn register(api: ClientApi, req: Public<Request>) -> Result<Response, Error> {
-    let ClientApi { app } = api;
+    let ClientApi { app, .. } = api;
     let req = req.body;
     refuse_other_kinds(&req)?;
     // A name that cannot be had is refused before the client is sent through authentication.

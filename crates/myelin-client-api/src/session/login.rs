@@ -32,7 +32,7 @@ struct Identifier {
 }
 
 pub(crate) async fn login(api: ClientApi, req: Public<Raw>) -> Result<Response, Error> {
-    let ClientApi { app } = api;
+    let ClientApi { app, .. } = api;
     let body: Body = req.body.json()?;
     if body.login_type != "m.login.password" {
         return Err(unknown("Bad login type.").into());

@@ -39,7 +39,7 @@ impl TestApi {
         let directory = TempDir::new().unwrap();
         let mut app = app(&directory).await;
         change(&mut app);
-        let api = ClientApi { app: app.clone() };
+        let api = ClientApi::new(app.clone(), ruma::RoomVersionId::V12);
         Self {
             router: finish(app.clone(), router(api)),
             app,

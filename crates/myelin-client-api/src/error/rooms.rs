@@ -1,0 +1,123 @@
+//! Failures of the use cases about rooms.
+
+use http::StatusCode;
+use myelin_core::{event::EventError, json::JsonError};
+use myelin_http::MatrixError;
+use myelin_rooms::{
+    AccessError, AliasError, AppendError, CreateRoomError, InviteError, JoinError, LeaveError,
+    SendError,
+};
+use myelin_sync::MessagesError;
+use ruma::api::error::ErrorCode;
+
+use super::Error;
+
+/// Content that is not canonical JSON.
+pub(crate) fn json(error: JsonError) -> MatrixError {
+    match error {
+        JsonError::NotJson { .. } => MatrixError::not_json(format!("{error}.")),
+        other => MatrixError::bad_json(format!("{other}.")),
+    }
+}
+
+fn append(error: AppendError) -> MatrixError {
+    match error {
+        AppendError::Forbidden(reason) => MatrixError::forbidden(format!("{reason}.")),
+        AppendError::Invalid(error @ EventError::TooLarge { .. }) => {
+            MatrixError::too_large(format!("{error}."))
+        }
+        AppendError::Invalid(EventError::Json(error)) => json(error),
+        AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),
+        AppendError::Store(error) => error.into(),
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self(match error {
+            SendError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            SendError::Append(error) => append(error),
+            SendError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        Self(match error {
+            JoinError::UnknownRoom(_) => MatrixError::not_found(format!("{error}.")),
+            JoinError::Append(error) => append(error),
+            JoinError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<InviteError> for Error {
+    fn from(error: InviteError) -> Self {
+        Self(match error {
+            InviteError::NotInRoom { .. }
+            | InviteError::AlreadyInRoom(_)
+            | InviteError::OtherServer(_) => MatrixError::forbidden(format!("{error}.")),
+            InviteError::Append(error) => append(error),
+            InviteError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<LeaveError> for Error {
+    fn from(error: LeaveError) -> Self {
+        Self(match error {
+            LeaveError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            LeaveError::Append(error) => append(error),
+            LeaveError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<AliasError> for Error {
+    fn from(error: AliasError) -> Self {
+        Self(match error {
+            AliasError::Unknown(_) | AliasError::OtherServer(_) => {
+                MatrixError::not_found(format!("{error}."))
+            }
+            AliasError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<AccessError> for Error {
+    fn from(error: AccessError) -> Self {
+        Self(match error {
+            AccessError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            AccessError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<MessagesError> for Error {
+    fn from(error: MessagesError) -> Self {
+        Self(match error {
+            MessagesError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<CreateRoomError> for Error {
+    fn from(error: CreateRoomError) -> Self {
+        let bad_request =
+            |kind| MatrixError::new(StatusCode::BAD_REQUEST, kind, format!("{error}."));
+        Self(match error {
+            CreateRoomError::AliasTaken(_) => bad_request(ErrorCode::RoomInUse),
+            CreateRoomError::InvalidAlias(_) | CreateRoomError::TooMuch => {
+                bad_request(ErrorCode::InvalidParam)
+            }
+            CreateRoomError::OtherServer(_) => MatrixError::forbidden(format!("{error}.")),
+            CreateRoomError::InvalidState {
+                error: AppendError::Store(error),
+                ..
+            } => error.into(),
+            CreateRoomError::InvalidState { .. } => bad_request(ErrorCode::InvalidRoomState),
+            CreateRoomError::Store(error) => error.into(),
+        })
+    }
+}

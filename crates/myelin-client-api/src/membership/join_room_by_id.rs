@@ -1,0 +1,17 @@
+//! `POST /_matrix/client/v3/rooms/{roomId}/join`
+
+use myelin_http::Client;
+use ruma::api::client::membership::join_room_by_id::v3::{Request, Response};
+
+use crate::{ClientApi, Error};
+
+pub(crate) async fn join_room_by_id(
+    api: ClientApi,
+    client: Client<Request>,
+) -> Result<Response, Error> {
+    let Client { user, body, .. } = client;
+    api.rooms
+        .join(&body.room_id, &user, body.reason.as_deref())
+        .await?;
+    Ok(Response::new(body.room_id))
+}

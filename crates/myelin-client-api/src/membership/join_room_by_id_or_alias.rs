@@ -1,0 +1,28 @@
+//! `POST /_matrix/client/v3/join/{roomIdOrAlias}`
+
+use myelin_http::Client;
+use ruma::{
+    OwnedRoomAliasId, OwnedRoomId,
+    api::client::membership::join_room_by_id_or_alias::v3::{Request, Response},
+};
+
+use crate::{ClientApi, Error};
+
+pub(crate) async fn join_room_by_id_or_alias(
+    api: ClientApi,
+    client: Client<Request>,
+) -> Result<Response, Error> {
+    let Client { user, body, .. } = client;
+    let room_id = match OwnedRoomId::try_from(body.room_id_or_alias) {
+        Ok(room_id) => room_id,
+        Err(alias) => resolve(&api, &alias).await?,
+    };
+    api.rooms
+        .join(&room_id, &user, body.reason.as_deref())
+        .await?;
+    Ok(Response::new(room_id))
+}
+
+async fn resolve(api: &ClientApi, alias: &OwnedRoomAliasId) -> Result<OwnedRoomId, Error> {
+    Ok(api.rooms.resolve_alias(alias).await?)
+}

@@ -1,0 +1,17 @@
+//! The state of a room.
+
+mod get_state_event_for_key;
+mod get_state_events;
+mod send_state_event;
+
+use myelin_http::Routes;
+
+use crate::ClientApi;
+
+/// The endpoints of this area.
+pub(crate) fn routes() -> Routes<ClientApi> {
+    Routes::new()
+        .endpoint(get_state_event_for_key::get_state_event_for_key)
+        .endpoint(get_state_events::get_state_events)
+        .endpoint(send_state_event::send_state_event)
+}
