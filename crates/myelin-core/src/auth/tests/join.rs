@@ -99,6 +99,8 @@ fn rule_5_2_1_the_first_join_is_the_creators() {
     for version in versions(1..=12) {
         let mut room = TestRoom::new(&version);
         expect(&room.check(&join(&room, creator())), Allowed, "5.2.1");
+        let by_another = member(&room, alice(), creator(), "join");
+        expect(&room.check(&by_another), Allowed, "5.2.1 by another");
         let refused = Refused("no `m.room.join_rules` event");
         expect(
             &room.check(&join(&room, alice())),
