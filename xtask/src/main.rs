@@ -7,6 +7,7 @@
     reason = "a task's output is its answer, for a person at a terminal"
 )]
 
+mod bench;
 mod ci;
 mod tidy;
 
@@ -22,6 +23,14 @@ enum Task {
         /// Only these steps
         steps: Vec<String>,
     },
+    /// Benchmarks, written into docs/dev/performance.md
+    Bench {
+        /// Only these parts
+        parts: Vec<String>,
+        /// How often each measurement of the server is taken
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
     /// The rules of STYLE that no other tool checks
     Tidy,
 }
@@ -30,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let root = root();
     let passed = match Task::parse() {
         Task::Ci { steps } => ci::run(&root, &steps)?,
+        Task::Bench { parts, runs } => bench::run(&root, &parts, runs)?,
         Task::Tidy => tidy::run(&root)?,
     };
     Ok(if passed {
