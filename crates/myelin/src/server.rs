@@ -5,6 +5,7 @@ use std::{error::Error, fs, net::SocketAddr, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use myelin_accounts::{AccountSettings, ImportedKey, find_or_make_signing_key};
+use myelin_client_api::ClientApi;
 use myelin_core::{
     environment::{Chance, Clock},
     server::Server,
@@ -64,7 +65,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
             return Err(error);
         }
     };
-    let routers = Routers::new(&app);
+    let routers = Routers::new(settings, &app);
     let mut running = Running {
         app,
         addresses: Vec::new(),
@@ -128,9 +129,10 @@ struct Routers {
 }
 
 impl Routers {
-    fn new(app: &App) -> Self {
+    fn new(settings: &Settings, app: &App) -> Self {
+        let api = ClientApi::new(app.clone(), settings.rooms.default_version.clone());
         Self {
-            client: finish(app.clone(), Router::new()),
+            client: finish(app.clone(), myelin_client_api::router(api)),
             bare: finish(app.clone(), Router::new()),
         }
     }

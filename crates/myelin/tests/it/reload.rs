@@ -6,6 +6,10 @@ use rustix::process::Signal;
 
 use crate::process::{Process, lines, myelin};
 
+const REGISTER: &str = "/_matrix/client/v3/register";
+const BODY: &str =
+    "{\"username\":\"alice\",\"password\":\"secret\",\"auth\":{\"type\":\"m.login.dummy\"}}";
+
 #[test]
 fn what_can_change_changes_and_the_rest_is_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -14,6 +18,8 @@ fn what_can_change_changes_and_the_rest_is_named() {
     let path = file.display().to_string();
     let folder = dir.path().display().to_string();
     let mut server = Process::start(dir.path(), &[("MYELIN_CONFIG", &path)]);
+    let answer = server.request("POST", REGISTER, BODY);
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 
     fs::write(&file, "registration.open = true\nlog.format = \"json\"\n").unwrap();
     let variables = [
@@ -25,6 +31,8 @@ fn what_can_change_changes_and_the_rest_is_named() {
     let restart = server.wait_for_log("started again");
     assert!(restart.contains("log.format was changed"), "{restart}");
     server.wait_for_log("applied");
+    let answer = server.request("POST", REGISTER, BODY);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
     fs::write(&file, "registration.opne = false\n").unwrap();
     server.signal(Signal::HUP);

@@ -42,6 +42,8 @@ fn a_server_answers_once_it_says_where() {
     let server = Process::start(dir.path(), &[]);
     let answer = server.request("GET", "/health", "");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let answer = server.request("GET", "/_matrix/client/versions", "");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[test]
