@@ -48,6 +48,20 @@ pub async fn list_by_user(
     rows.iter().map(from_row).collect()
 }
 
+/// Users with this membership of a room: at most `limit`, in the order of their numbers.
+pub async fn list_users(
+    read: &mut Read,
+    room: i64,
+    membership: Membership,
+    limit: i64,
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT user_number FROM memberships WHERE room = $1 AND membership = $2
+               ORDER BY user_number LIMIT $3";
+    let parameters = [room.into(), membership.as_number().into(), limit.into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Writes a membership, in the set that moves the room's head.
 pub fn upsert(writes: &mut WriteSet, membership: &UserMembership) {
     let key = vec![membership.room.into(), membership.user.into()];
@@ -74,3 +88,6 @@ fn from_row(row: &Row) -> StoreResult<UserMembership> {
         event: row.int(3)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

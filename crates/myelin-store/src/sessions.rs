@@ -132,6 +132,29 @@ pub async fn list_devices(read: &mut Read, user_number: i64) -> StoreResult<Vec<
     rows.iter().map(device_from_row).collect()
 }
 
+/// The ids of those of these users who have devices, and when they last used one of them.
+pub async fn list_last_seen(
+    read: &mut Read,
+    user_numbers: &[i64],
+) -> StoreResult<Vec<(String, i64)>> {
+    let rows = read
+        .query(
+            "device_activity",
+            "SELECT u.user_id, MAX(COALESCE(a.last_seen_ms, d.created_ms))
+             FROM users u
+             JOIN devices d ON d.user_number = u.user_number
+             LEFT JOIN device_activity a
+                 ON a.user_number = d.user_number AND a.device_id = d.device_id
+             WHERE u.user_number = ANY($1)
+             GROUP BY u.user_number, u.user_id",
+            &[crate::Param::Ints(user_numbers.to_vec())],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.text(0)?, row.int(1)?)))
+        .collect()
+}
+
 /// Logs a new device in; falls if the user has a device with this id.
 pub fn insert(writes: &mut WriteSet, device: &Device, token_hash: &TokenHash, now_ms: i64) {
     writes.insert(&DEVICES, key(device), values(device, Some(token_hash)));
@@ -148,6 +171,7 @@ pub fn update(writes: &mut WriteSet, device: &Device, token_hash: &TokenHash, no
     };
     writes.put(&DEVICES, key(device), values(&raised, Some(token_hash)));
     put_token(writes, device, token_hash, now_ms);
+    touch(writes, device.user_number, &device.device_id, now_ms);
 }
 
 /// Removes a device and its token; falls if the device is not as it was read.

@@ -174,3 +174,42 @@ async fn devices_are_listed_and_deleted_with_their_tokens() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn users_were_last_seen_on_the_device_that_they_used_last() {
+    for nodes in test_stores::both().await {
+        log_in(&nodes.one).await;
+        let seen = async || {
+            list_last_seen(&mut nodes.two.read(), &[ALICE, ALICE + 1])
+                .await
+                .unwrap()
+        };
+        let alice_at = |ms: i64| vec![("@alice:localhost".to_owned(), NOW_MS + ms)];
+        assert_eq!(seen().await, alice_at(0));
+        commit(&nodes.one, |writes| {
+            touch(writes, ALICE, "PHONE", NOW_MS + 5)
+        })
+        .await
+        .unwrap();
+        assert_eq!(seen().await, alice_at(5));
+        let mut tablet = device("TABLET");
+        tablet.created_ms = NOW_MS + 7;
+        commit(&nodes.one, |writes| {
+            insert(writes, &tablet, &[2; 32], NOW_MS + 7)
+        })
+        .await
+        .unwrap();
+        assert_eq!(seen().await, alice_at(7));
+        let phone = find_device(&mut nodes.one.read(), ALICE, "PHONE")
+            .await
+            .unwrap();
+        let phone = phone.unwrap();
+        commit(&nodes.one, |writes| {
+            update(writes, &phone, &[3; 32], NOW_MS + 9)
+        })
+        .await
+        .unwrap();
+        assert_eq!(seen().await, alice_at(9), "logging in again is activity");
+        nodes.close().await;
+    }
+}

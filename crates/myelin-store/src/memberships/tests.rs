@@ -1,0 +1,41 @@
+use super::*;
+use crate::test_stores;
+
+#[tokio::test]
+async fn users_of_a_room_are_listed_by_membership_up_to_a_limit() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        let memberships = [
+            (1, 12, Membership::Join),
+            (1, 11, Membership::Join),
+            (1, 10, Membership::Leave),
+            (1, 13, Membership::Join),
+            (2, 14, Membership::Join),
+        ];
+        for (room, user, membership) in memberships {
+            let event = room * user;
+            upsert(
+                &mut writes,
+                &UserMembership {
+                    room,
+                    user,
+                    membership,
+                    event,
+                },
+            );
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        for (room, membership, limit, users) in [
+            (1, Membership::Join, 10, vec![11, 12, 13]),
+            (1, Membership::Join, 2, vec![11, 12]),
+            (1, Membership::Leave, 10, vec![10]),
+            (2, Membership::Join, 10, vec![14]),
+            (3, Membership::Join, 10, vec![]),
+        ] {
+            let found = list_users(&mut read, room, membership, limit).await;
+            assert_eq!(found.unwrap(), users);
+        }
+        nodes.close().await;
+    }
+}
