@@ -1,6 +1,6 @@
 //! What changed for a user since a position, found by the cheaper of two ways.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use myelin_core::membership::Membership;
 use myelin_store::{LogEntry, LogKind, StoreResult, log};
@@ -36,6 +36,8 @@ pub struct ChangedEvent {
     pub room: i64,
     /// The event's number.
     pub event: i64,
+    /// Its position in the log; of an event that stands there twice, the later one.
+    pub pos: i64,
 }
 
 /// A membership of the user's own, as it was left by the newest change.
@@ -136,7 +138,7 @@ fn collect(user: i64, position: i64, entries: &[LogEntry]) -> Changes {
         position,
         ..Changes::default()
     };
-    let mut seen = HashSet::new();
+    let mut seen: HashMap<i64, usize> = HashMap::new();
     for entry in entries {
         let (room, event) = if entry.kind == LogKind::Membership && entry.subject == user {
             let Some((membership, event)) = own_membership(entry) else {
@@ -155,8 +157,12 @@ fn collect(user: i64, position: i64, entries: &[LogEntry]) -> Changes {
         } else {
             (entry.subject, entry.reference)
         };
-        if seen.insert(event) {
-            changes.events.push(ChangedEvent { room, event });
+        let pos = entry.pos;
+        if let Some(index) = seen.get(&event) {
+            changes.events[*index].pos = pos;
+        } else {
+            seen.insert(event, changes.events.len());
+            changes.events.push(ChangedEvent { room, event, pos });
         }
     }
     changes

@@ -3,10 +3,12 @@
 //!
 //! Nothing is written here. Start reading at [`Syncs::sync`].
 
+mod activity;
 mod changes;
 mod initial;
 mod invite;
 mod messages;
+mod new_events;
 mod render;
 mod sync_events;
 mod token;
@@ -18,9 +20,11 @@ use myelin_rooms::Rooms;
 use myelin_store::Store;
 use parking_lot::Mutex;
 
+pub use activity::Activity;
 pub use changes::{Changes, Viewer};
 pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt};
 pub use messages::{Direction, MessagesError, Page, PageRequest};
+pub use new_events::{EventsRequest, NewEvents};
 pub use render::{unsigned, write_event};
 pub use sync_events::SyncRequest;
 pub use token::{RoomToken, StreamToken, Token, TokenError};

@@ -17,7 +17,7 @@ use crate::{
 /// Events of a room in one answer, unless the client asks otherwise.
 const TIMELINE_LIMIT: i64 = 10;
 /// Longest wait, whatever the client asks for: proxies in between rarely wait longer.
-const TIMEOUT_MAX: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(120);
 
 /// A poll.
 #[derive(Clone, Debug)]
