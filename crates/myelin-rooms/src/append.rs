@@ -139,6 +139,11 @@ impl Rooms {
 }
 
 impl OpenRoom<'_> {
+    /// The room's number.
+    pub(crate) fn number(&mut self) -> i64 {
+        self.locked.get().map_or(0, |head| head.row.room)
+    }
+
     /// A user's member event.
     pub(crate) async fn member(&mut self, user: i64) -> Result<StateEvent, StoreError> {
         let Some(head) = self.locked.get() else {

@@ -6,7 +6,7 @@ use myelin_core::{
     auth,
     event::{self, NewEvent},
 };
-use myelin_store::{StoreError, aliases, published_rooms, rooms};
+use myelin_store::{StoreError, aliases, published_rooms, rooms, transactions::Transaction};
 use ruma::{
     CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId,
     RoomVersionId, UserId,
@@ -15,7 +15,7 @@ use ruma::{
 pub use settings::{Preset, RoomSettings};
 
 use crate::{
-    AppendError, Rooms,
+    AppendError, ClientTransaction, Rooms,
     append::{Draft, OpenRoom},
     numbers::EventNumbers,
 };
@@ -53,6 +53,8 @@ pub struct CreateRoom<'a> {
     pub power_levels_override: CanonicalJsonObject,
     /// Puts the room into the public directory.
     pub publish: bool,
+    /// Names the request, if its repetition shall not create another room.
+    pub transaction: Option<ClientTransaction<'a>>,
 }
 
 /// One state event of a new room.
@@ -122,8 +124,17 @@ impl Rooms {
             .alias_localpart
             .map(|localpart| self.new_alias(localpart))
             .transpose()?;
+        let creator = self.store.intern(&[create.creator.as_bytes()]).await?;
+        let creator = *creator
+            .first()
+            .ok_or(StoreError::Missing { table: "interned" })?;
+        let transaction = create.transaction.map(|named| named.of(creator, ""));
         let mut attempts = self.store.attempts();
         loop {
+            if let Some(room) = self.answered(transaction.as_ref()).await? {
+                let room_id = self.room_id(room).await?;
+                return Ok(Created { room_id, alias });
+            }
             if let Some(alias) = &alias
                 && aliases::find(&mut self.store.read(), alias.as_str())
                     .await?
@@ -131,7 +142,8 @@ impl Rooms {
             {
                 return Err(CreateRoomError::AliasTaken(alias.to_string()));
             }
-            if let Some(room_id) = self.try_create(&create, alias.as_deref()).await? {
+            let request = (creator, transaction.as_ref());
+            if let Some(room_id) = self.try_create(&create, alias.as_deref(), request).await? {
                 return Ok(Created { room_id, alias });
             }
             attempts.conflict()?;
@@ -143,6 +155,7 @@ impl Rooms {
         &self,
         create: &CreateRoom<'_>,
         alias: Option<&RoomAliasId>,
+        (creator, transaction): (i64, Option<&Transaction>),
     ) -> Result<Option<OwnedRoomId>, CreateRoomError> {
         let first = settings::create_event(create);
         let invalid = |error| CreateRoomError::InvalidState {
@@ -180,13 +193,10 @@ impl Rooms {
             .map_err(|error| invalid(AppendError::Forbidden(error)))?;
         let room_id = event.room_id.clone();
 
-        let numbers = self
-            .store
-            .intern(&[room_id.as_bytes(), create.creator.as_bytes()])
-            .await?;
-        let [number, creator] = numbers[..] else {
-            return Err(StoreError::Missing { table: "interned" }.into());
-        };
+        let numbers = self.store.intern(&[room_id.as_bytes()]).await?;
+        let number = *numbers
+            .first()
+            .ok_or(StoreError::Missing { table: "interned" })?;
         let mut room = self
             .open_new(&room_id, empty_row(number, &create.room_version))
             .await?;
@@ -199,6 +209,7 @@ impl Rooms {
         if create.publish {
             published_rooms::insert(&mut room.writes, number);
         }
+        self.remember(&mut room.writes, transaction, number);
         let committed = self.settle(room.submit()?).await?;
         Ok(committed.map(|_| room_id))
     }

@@ -12,6 +12,7 @@ mod membership;
 mod numbers;
 mod send;
 mod state;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -22,8 +23,9 @@ pub use access::{AccessError, RoomAccess};
 pub use aliases::AliasError;
 pub use append::AppendError;
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
-pub use membership::{Invite, InviteError, JoinError, LeaveError};
-pub use send::{ClientTransaction, SendError, SendEvent, SetState};
+pub use membership::{Invite, InviteError, Join, JoinError, Leave, LeaveError};
+pub use send::{SendError, SendEvent, SetState};
+pub use transaction::{ActingDevice, ClientTransaction};
 
 use crate::head::Heads;
 

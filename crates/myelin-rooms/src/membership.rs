@@ -1,11 +1,11 @@
 //! Users come and go: join, invite, leave.
 
 use myelin_core::membership::Membership;
-use myelin_store::StoreError;
+use myelin_store::{StoreError, WriteSet, transactions::Transaction};
 use ruma::{CanonicalJsonObject, RoomId, UserId};
 
 use crate::{
-    AppendError, Rooms,
+    AppendError, ClientTransaction, Rooms,
     append::{Draft, OpenRoom},
     numbers::EventNumbers,
 };
@@ -23,6 +23,34 @@ pub struct Invite<'a> {
     pub target: &'a UserId,
     /// Why, in words for the target.
     pub reason: Option<&'a str>,
+    /// Names the request, if its repetition shall not invite again.
+    pub transaction: Option<ClientTransaction<'a>>,
+}
+
+/// A user's wish to be in a room.
+#[derive(Clone, Copy, Debug)]
+pub struct Join<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub user: &'a UserId,
+    /// Why, in words for the others.
+    pub reason: Option<&'a str>,
+    /// Names the request, if its repetition shall not join again after a leave.
+    pub transaction: Option<ClientTransaction<'a>>,
+}
+
+/// A user's wish not to be in a room.
+#[derive(Clone, Copy, Debug)]
+pub struct Leave<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub user: &'a UserId,
+    /// Why, in words for the others.
+    pub reason: Option<&'a str>,
+    /// Names the request, if its repetition shall be answered as the first time.
+    pub transaction: Option<ClientTransaction<'a>>,
 }
 
 /// Why a user did not enter a room.
@@ -99,23 +127,25 @@ from_append_error!(JoinError, InviteError, LeaveError);
 
 impl Rooms {
     /// Joins a user to a room. Who is in it already stays as they are: no event is made.
-    pub async fn join(
-        &self,
-        room_id: &RoomId,
-        user: &UserId,
-        reason: Option<&str>,
-    ) -> Result<(), JoinError> {
+    pub async fn join(&self, join: Join<'_>) -> Result<(), JoinError> {
         let draft = self
-            .member_draft((user, user), Membership::Join, reason)
+            .member_draft((join.user, join.user), Membership::Join, join.reason)
             .await?;
+        let transaction = scoped(join.transaction, draft.numbers.sender, join.room_id);
         let mut attempts = self.store.attempts();
         loop {
-            let unknown = || JoinError::UnknownRoom(room_id.to_string());
-            let mut room = self.open(room_id).await?.ok_or_else(unknown)?;
-            if room.membership(draft.numbers.sender).await? == Membership::Join {
+            if self.answered(transaction.as_ref()).await?.is_some() {
                 return Ok(());
             }
+            let unknown = || JoinError::UnknownRoom(join.room_id.to_string());
+            let mut room = self.open(join.room_id).await?.ok_or_else(unknown)?;
+            let number = room.number();
+            if room.membership(draft.numbers.sender).await? == Membership::Join {
+                drop(room);
+                return Ok(self.remember_alone(transaction.as_ref(), number).await?);
+            }
             room.append(&draft).await?;
+            self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }
@@ -128,21 +158,24 @@ impl Rooms {
         if !self.server.is_local(invite.target) {
             return Err(InviteError::OtherServer(invite.target.to_string()));
         }
+        let users = (invite.sender, invite.target);
         let draft = self
-            .member_draft(
-                (invite.sender, invite.target),
-                Membership::Invite,
-                invite.reason,
-            )
+            .member_draft(users, Membership::Invite, invite.reason)
             .await?;
         let target = draft.numbers.state_key.unwrap_or_default();
+        let transaction = scoped(invite.transaction, draft.numbers.sender, invite.room_id);
         let mut attempts = self.store.attempts();
         loop {
+            if self.answered(transaction.as_ref()).await?.is_some() {
+                return Ok(());
+            }
             let mut room = self.open_as_member(invite, &draft).await?;
             if room.membership(target).await? == Membership::Join {
                 return Err(InviteError::AlreadyInRoom(invite.target.to_string()));
             }
             room.append(&draft).await?;
+            let number = room.number();
+            self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }
@@ -151,21 +184,21 @@ impl Rooms {
     }
 
     /// Takes a user out of a room, or rejects an invitation.
-    pub async fn leave(
-        &self,
-        room_id: &RoomId,
-        user: &UserId,
-        reason: Option<&str>,
-    ) -> Result<(), LeaveError> {
+    pub async fn leave(&self, leave: Leave<'_>) -> Result<(), LeaveError> {
+        let Leave { room_id, user, .. } = leave;
         let draft = self
-            .member_draft((user, user), Membership::Leave, reason)
+            .member_draft((user, user), Membership::Leave, leave.reason)
             .await?;
         let refused = || LeaveError::NotInRoom {
             user: user.to_string(),
             room_id: room_id.to_string(),
         };
+        let transaction = scoped(leave.transaction, draft.numbers.sender, room_id);
         let mut attempts = self.store.attempts();
         loop {
+            if self.answered(transaction.as_ref()).await?.is_some() {
+                return Ok(());
+            }
             let mut room = self.open(room_id).await?.ok_or_else(refused)?;
             let membership = room.membership(draft.numbers.sender).await?;
             if !matches!(
@@ -175,10 +208,31 @@ impl Rooms {
                 return Err(refused());
             }
             room.append(&draft).await?;
+            let number = room.number();
+            self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }
             attempts.conflict()?;
+        }
+    }
+
+    /// Remembers that a request was answered though there was nothing to do: its repetition must
+    /// not do it after all.
+    async fn remember_alone(
+        &self,
+        transaction: Option<&Transaction>,
+        room: i64,
+    ) -> Result<(), StoreError> {
+        if transaction.is_none() {
+            return Ok(());
+        }
+        let mut writes = WriteSet::new();
+        self.remember(&mut writes, transaction, room);
+        match self.store.commit(writes).await {
+            // The same request was answered at the same time.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -225,4 +279,12 @@ impl Rooms {
             transaction: None,
         })
     }
+}
+
+fn scoped(
+    transaction: Option<ClientTransaction<'_>>,
+    user: i64,
+    room_id: &RoomId,
+) -> Option<Transaction> {
+    transaction.map(|named| named.of(user, room_id.as_str()))
 }

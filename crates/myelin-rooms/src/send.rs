@@ -1,11 +1,11 @@
 //! Sending events: messages with their transaction ids, and state.
 
 use myelin_core::membership::Membership;
-use myelin_store::{Store, StoreError, events, transactions, transactions::Transaction};
+use myelin_store::{StoreError, events};
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    AppendError, Rooms,
+    ActingDevice, AppendError, ClientTransaction, Rooms,
     append::{Draft, OpenRoom},
     numbers::EventNumbers,
 };
@@ -23,17 +23,8 @@ pub struct SendEvent<'a> {
     pub content: CanonicalJsonObject,
     /// Names the request, if its repetition shall not send again.
     pub transaction: Option<ClientTransaction<'a>>,
-}
-
-/// Names a request that a client may repeat (spec: "Transaction identifiers").
-#[derive(Clone, Copy, Debug)]
-pub struct ClientTransaction<'a> {
-    /// The client's device.
-    pub device: &'a str,
-    /// The endpoint: equal ids on different endpoints are different transactions.
-    pub endpoint: &'a str,
-    /// The client's id.
-    pub txn_id: &'a str,
+    /// The device that sends.
+    pub acting: Option<ActingDevice<'a>>,
 }
 
 /// A state event to send.
@@ -84,9 +75,10 @@ impl Rooms {
     /// answers with the id of the event that it sent the first time.
     pub async fn send(&self, send: SendEvent<'_>) -> Result<OwnedEventId, SendError> {
         let numbers = EventNumbers::intern(&self.store, send.event_type, send.sender, None).await?;
+        let place = format!("{} {}", send.room_id, send.event_type);
         let transaction = send
             .transaction
-            .map(|transaction| scoped(&send, transaction, numbers.sender));
+            .map(|named| named.of(numbers.sender, &place));
         let draft = Draft {
             sender: send.sender,
             event_type: send.event_type,
@@ -100,15 +92,13 @@ impl Rooms {
         };
         let mut attempts = self.store.attempts();
         loop {
-            if let Some(event_id) = find_sent(&self.store, transaction.as_ref()).await? {
-                return Ok(event_id);
+            if let Some(number) = self.answered(transaction.as_ref()).await? {
+                return self.event_id(number).await;
             }
             let mut room = self.open_joined(send.room_id, &draft).await?;
             let (event, number) = room.append(&draft).await?;
-            if let Some(transaction) = &transaction {
-                let now_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
-                transactions::insert(&mut room.writes, transaction, number, now_ms);
-            }
+            self.remember(&mut room.writes, transaction.as_ref(), number);
+            self.note_activity(&mut room.writes, numbers.sender, send.acting);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(event.event_id.clone());
             }
@@ -157,39 +147,20 @@ impl Rooms {
             Err(refused())
         }
     }
-}
 
-fn scoped(send: &SendEvent<'_>, transaction: ClientTransaction<'_>, user: i64) -> Transaction {
-    Transaction {
-        user,
-        device: transaction.device.to_owned(),
-        scope: format!(
-            "{} {} {}",
-            transaction.endpoint, send.room_id, send.event_type
-        ),
-        txn_id: transaction.txn_id.to_owned(),
+    async fn event_id(&self, number: i64) -> Result<OwnedEventId, SendError> {
+        let stored = events::find(&mut self.store.read(), number).await?;
+        let stored = stored.ok_or(StoreError::Missing { table: "events" })?;
+        EventId::parse(stored.id.as_str()).map_err(|_| {
+            let found = stored.id;
+            let (table, column, wanted) = ("events", 1, "an event id");
+            StoreError::Corrupt {
+                table,
+                column,
+                wanted,
+                found,
+            }
+            .into()
+        })
     }
-}
-
-async fn find_sent(
-    store: &Store,
-    transaction: Option<&Transaction>,
-) -> Result<Option<OwnedEventId>, StoreError> {
-    let Some(transaction) = transaction else {
-        return Ok(None);
-    };
-    let mut read = store.read();
-    let Some(number) = transactions::find(&mut read, transaction).await? else {
-        return Ok(None);
-    };
-    let stored = events::find(&mut read, number)
-        .await?
-        .ok_or(StoreError::Missing { table: "events" })?;
-    let event_id = EventId::parse(stored.id.as_str()).map_err(|_| StoreError::Corrupt {
-        table: "events",
-        column: 1,
-        wanted: "an event id",
-        found: stored.id,
-    })?;
-    Ok(Some(event_id))
 }

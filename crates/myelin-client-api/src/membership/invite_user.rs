@@ -21,6 +21,7 @@ pub(crate) async fn invite_user(
         sender: &user,
         target: &recipient.user_id,
         reason,
+        transaction: None,
     };
     api.rooms.invite(invite).await?;
     Ok(Response::new())

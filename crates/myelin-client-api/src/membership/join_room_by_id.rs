@@ -1,6 +1,7 @@
 //! `POST /_matrix/client/v3/rooms/{roomId}/join`
 
 use myelin_http::Client;
+use myelin_rooms::Join;
 use ruma::api::client::membership::join_room_by_id::v3::{Request, Response};
 
 use crate::{ClientApi, Error};
@@ -10,8 +11,12 @@ pub(crate) async fn join_room_by_id(
     client: Client<Request>,
 ) -> Result<Response, Error> {
     let Client { user, body, .. } = client;
-    api.rooms
-        .join(&body.room_id, &user, body.reason.as_deref())
-        .await?;
+    let join = Join {
+        room_id: &body.room_id,
+        user: &user,
+        reason: body.reason.as_deref(),
+        transaction: None,
+    };
+    api.rooms.join(join).await?;
     Ok(Response::new(body.room_id))
 }

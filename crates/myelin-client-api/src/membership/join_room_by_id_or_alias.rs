@@ -1,6 +1,7 @@
 //! `POST /_matrix/client/v3/join/{roomIdOrAlias}`
 
 use myelin_http::Client;
+use myelin_rooms::Join;
 use ruma::{
     OwnedRoomAliasId, OwnedRoomId,
     api::client::membership::join_room_by_id_or_alias::v3::{Request, Response},
@@ -17,9 +18,13 @@ pub(crate) async fn join_room_by_id_or_alias(
         Ok(room_id) => room_id,
         Err(alias) => resolve(&api, &alias).await?,
     };
-    api.rooms
-        .join(&room_id, &user, body.reason.as_deref())
-        .await?;
+    let join = Join {
+        room_id: &room_id,
+        user: &user,
+        reason: body.reason.as_deref(),
+        transaction: None,
+    };
+    api.rooms.join(join).await?;
     Ok(Response::new(room_id))
 }
 

@@ -2,7 +2,7 @@
 
 use myelin_core::json;
 use myelin_http::Client;
-use myelin_rooms::{ClientTransaction, SendEvent};
+use myelin_rooms::{ActingDevice, ClientTransaction, SendEvent};
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
 
 use crate::{ClientApi, Error};
@@ -12,7 +12,11 @@ pub(crate) async fn send_message_event(
     client: Client<Request>,
 ) -> Result<Response, Error> {
     let Client {
-        user, device, body, ..
+        user,
+        device,
+        last_seen_ms,
+        body,
+        ..
     } = client;
     let content =
         json::parse_object(body.body.json().get().as_bytes()).map_err(crate::error::json)?;
@@ -28,6 +32,10 @@ pub(crate) async fn send_message_event(
         event_type: &event_type,
         content,
         transaction: Some(transaction),
+        acting: Some(ActingDevice {
+            device: &device,
+            last_seen_ms,
+        }),
     };
     Ok(Response::new(api.rooms.send(send).await?))
 }

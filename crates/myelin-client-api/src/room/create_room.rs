@@ -49,6 +49,7 @@ pub(crate) async fn create_room(
                 .map(|content| content.json()),
         )?,
         publish: public,
+        transaction: None,
     };
     let created = api.rooms.create_room(create).await?;
     Ok(Response::new(created.room_id))
