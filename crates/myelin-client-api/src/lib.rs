@@ -14,6 +14,7 @@ mod session;
 mod state;
 mod sync;
 mod uia;
+mod v1;
 
 use axum::{Router, extract::FromRef};
 use myelin_http::App;
@@ -67,5 +68,6 @@ pub fn router(api: ClientApi) -> Router {
         .merge(state::routes())
         .merge(sync::routes())
         .into_router()
+        .merge(v1::router())
         .with_state(api)
 }

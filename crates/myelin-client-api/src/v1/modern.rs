@@ -1,0 +1,111 @@
+//! From stored events to today's form of them, which the view starts from.
+
+use bytes::Bytes;
+use myelin_rooms::AccessError;
+use myelin_store::{Read, StoreError, events::StoredEvent};
+use myelin_sync::Viewer;
+use ruma::{RoomId, UserId};
+
+use super::view::{Object, RoomView, text};
+use crate::{ClientApi, Error, events::client_event};
+
+/// Today's form, for a viewer.
+pub(super) fn event(
+    api: &ClientApi,
+    stored: &StoredEvent,
+    room_id: &RoomId,
+    viewer: &Viewer,
+) -> Result<Object, Error> {
+    let json = client_event(stored, room_id, (viewer, api.app.server.now_ms()))?;
+    serde_json::from_str(json.get()).map_err(|error| {
+        let found = error.to_string();
+        Error::from(StoreError::Corrupt {
+            table: "events",
+            column: 12,
+            wanted: "an event",
+            found,
+        })
+    })
+}
+
+/// The same, which for state also tells what it replaced. Costs a look into the state before it, so
+/// it is for timelines only.
+pub(super) async fn timeline_event(
+    api: &ClientApi,
+    read: &mut Read,
+    stored: &StoredEvent,
+    (room_id, viewer): (&RoomId, &Viewer),
+) -> Result<Object, Error> {
+    let mut today = event(api, stored, room_id, viewer)?;
+    let Some(state_key) = stored.state_key.and_then(|_| today.get("state_key")) else {
+        return Ok(today);
+    };
+    let key = state_key.as_str().unwrap_or_default().to_owned();
+    let at = (stored.room, &stored.root_before);
+    let before = api
+        .rooms
+        .state_event(read, at, text(&today, "type"), &key)
+        .await?;
+    if let Some(before) = before {
+        let mut before = event(api, &before, room_id, viewer)?;
+        let unsigned = today
+            .entry("unsigned")
+            .or_insert_with(|| Object::new().into());
+        if let Some(unsigned) = unsigned.as_object_mut() {
+            unsigned.insert(
+                "replaces_state".to_owned(),
+                text(&before, "event_id").into(),
+            );
+            unsigned.insert(
+                "prev_content".to_owned(),
+                before.remove("content").unwrap_or_default(),
+            );
+        }
+    }
+    Ok(today)
+}
+
+/// The view of a room by the levels that it has now; for who is not in it, by those that it had
+/// before the event that they are shown.
+pub(super) async fn room_view(
+    api: &ClientApi,
+    read: &mut Read,
+    (room_id, user): (&RoomId, &UserId),
+    (shown, viewer): (&StoredEvent, &Viewer),
+) -> Result<RoomView, Error> {
+    let root = match api.rooms.access(read, room_id, user).await {
+        Ok(access) => access.root,
+        Err(AccessError::NotInRoom { .. }) => shown.root_before.clone(),
+        Err(AccessError::Store(error)) => return Err(error.into()),
+    };
+    let create = state(
+        api,
+        read,
+        (room_id, viewer),
+        (shown.room, &root),
+        "m.room.create",
+    )
+    .await?;
+    let levels = state(
+        api,
+        read,
+        (room_id, viewer),
+        (shown.room, &root),
+        "m.room.power_levels",
+    )
+    .await?;
+    Ok(RoomView::new(create.as_ref(), levels.as_ref()))
+}
+
+async fn state(
+    api: &ClientApi,
+    read: &mut Read,
+    (room_id, viewer): (&RoomId, &Viewer),
+    at: (i64, &Bytes),
+    event_type: &str,
+) -> Result<Option<Object>, Error> {
+    let stored = api.rooms.state_event(read, at, event_type, "").await?;
+    stored
+        .map(|stored| event(api, &stored, room_id, viewer))
+        .transpose()
+}
