@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{
     Layer, Registry,
-    filter::Targets,
+    filter::{LevelFilter, Targets},
     fmt,
     layer::SubscriberExt,
     reload,
@@ -43,5 +43,30 @@ pub(crate) fn start(settings: &LogSettings) -> Result<LogLevel, TryInitError> {
 }
 
 fn targets(level: &str) -> Targets {
-    level.parse().expect("the configuration was checked")
+    let targets: Targets = level.parse().expect("the configuration was checked");
+    // It reports each rule that an event passes at the level of things worth knowing: several lines
+    // for every message.
+    let is_usual = targets.default_level() == Some(LevelFilter::INFO);
+    if is_usual && !level.contains("ruma_state_res") {
+        return targets.with_target("ruma_state_res", LevelFilter::WARN);
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn authorisation_rules_are_quiet_unless_asked_for() {
+        let shown = |level| targets(level).would_enable("ruma_state_res::event_auth", &Level::INFO);
+        assert!(!shown("info"));
+        assert!(!shown("info,myelin_store=debug"));
+        assert!(!shown("error"));
+        assert!(shown("debug"));
+        assert!(shown("info,ruma_state_res=info"));
+        assert!(targets("info").would_enable("myelin::serve", &Level::INFO));
+    }
 }
