@@ -42,15 +42,17 @@ pub(crate) fn start(settings: &LogSettings) -> Result<LogLevel, TryInitError> {
     Ok(LogLevel(handle))
 }
 
+/// Libraries that report as worth knowing what is not: each rule that an event passes, and each
+/// table that is there already.
+const QUIET: [&str; 2] = ["ruma_state_res", "tokio_postgres"];
+
 fn targets(level: &str) -> Targets {
     let targets: Targets = level.parse().expect("the configuration was checked");
-    // It reports each rule that an event passes at the level of things worth knowing: several lines
-    // for every message.
-    let is_usual = targets.default_level() == Some(LevelFilter::INFO);
-    if is_usual && !level.contains("ruma_state_res") {
-        return targets.with_target("ruma_state_res", LevelFilter::WARN);
+    if targets.default_level() != Some(LevelFilter::INFO) {
+        return targets;
     }
-    targets
+    let quiet = QUIET.iter().filter(|name| !level.contains(*name));
+    targets.with_targets(quiet.map(|name| (*name, LevelFilter::WARN)))
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn authorisation_rules_are_quiet_unless_asked_for() {
+    fn some_libraries_are_quiet_unless_asked_for() {
         let shown = |level| targets(level).would_enable("ruma_state_res::event_auth", &Level::INFO);
         assert!(!shown("info"));
         assert!(!shown("info,myelin_store=debug"));

@@ -20,7 +20,10 @@ pub(crate) fn text(settings: &Settings, addresses: &[SocketAddr]) -> String {
 }
 
 fn development(settings: &Settings, addresses: &[SocketAddr]) -> String {
-    let data = settings.data_dir.display();
+    let data = match settings.database.url.expose().strip_prefix("sqlite://") {
+        Some(file) => file,
+        None => "PostgreSQL",
+    };
     let mut out = format!(
         "\nThis is a development set-up: it is called {}, only this machine reaches it, and its data\n\
          is in {data}. `myelin config example` shows all settings.\n",
