@@ -20,10 +20,8 @@ pub(crate) fn text(settings: &Settings, addresses: &[SocketAddr]) -> String {
 }
 
 fn development(settings: &Settings, addresses: &[SocketAddr]) -> String {
-    let data = match settings.database.url.expose().strip_prefix("sqlite://") {
-        Some(file) => file,
-        None => "PostgreSQL",
-    };
+    let url = settings.database.url.expose();
+    let data = url.strip_prefix("sqlite://").unwrap_or("PostgreSQL");
     let mut out = format!(
         "\nThis is a development set-up: it is called {}, only this machine reaches it, and its data\n\
          is in {data}. `myelin config example` shows all settings.\n",
