@@ -55,7 +55,6 @@ impl ServerOptions {
             .env("MYELIN_DATA_DIR", &self.data_dir)
             .env("MYELIN_LISTENERS__0__PORT", "0")
             .env("MYELIN_REGISTRATION__PASSWORD_COST", "low")
-            .env("MYELIN_LOG__LEVEL", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
@@ -123,9 +122,19 @@ impl ServerProcess {
     }
 
     /// Asks it to end by `SIGTERM`, and returns when it has.
-    pub fn stop(mut self) -> io::Result<ExitStatus> {
+    pub fn stop(self) -> io::Result<ExitStatus> {
+        self.terminate()?;
+        self.wait()
+    }
+
+    /// Asks it to end by `SIGTERM`.
+    pub fn terminate(&self) -> io::Result<()> {
         // A wrapper would take the signal for itself.
-        kill_process(self.own_id()?, Signal::TERM)?;
+        Ok(kill_process(self.own_id()?, Signal::TERM)?)
+    }
+
+    /// Returns when it has ended, and its wrapper with it.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
 
