@@ -208,13 +208,13 @@ impl Connection {
     }
 
     /// The statements of the first flush.
-    async fn questions<'a>(
+    async fn questions<'c, 'a: 'c>(
         &mut self,
         questions: &Questions<'a>,
         locks: &[Vec<(RowKey<'a>, &'static Table)>],
-        claims: &[Vec<(RowKey<'a>, &Claim<'a>)>],
+        claims: &[Vec<(RowKey<'a>, &'c Claim<'a>)>],
         node: i64,
-    ) -> Result<Vec<Call<'a>>, Failure> {
+    ) -> Result<Vec<Call<'c>>, Failure> {
         let own = Argument::One(node.into());
         let mut calls = vec![
             Call::Text("BEGIN"),
@@ -238,7 +238,7 @@ impl Connection {
         for rows in claims {
             let table = rows[0].1.table;
             let statement = self.prepare(table, Verb::Claim).await?;
-            let values = rows.iter().map(|(key, claim)| (key.1, claim.values));
+            let values = rows.iter().map(|(key, claim)| (key.1, &claim.values[..]));
             let columns: Vec<_> = all_columns(table).copied().collect();
             calls.push(Call::Rows(statement, arrays(&columns, values, rows.len())));
         }

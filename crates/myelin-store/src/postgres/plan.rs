@@ -4,9 +4,14 @@
 mod decide;
 mod fold;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+};
 
-use crate::{Change, Key, Operation, Row, Table, Value, WriteSet};
+use bytes::Bytes;
+
+use crate::{Change, Column, Expectation, Key, Kind, Operation, Row, Table, Value, WriteSet};
 
 pub(super) use self::{
     decide::{Decision, decide},
@@ -32,8 +37,9 @@ pub(super) struct Questions<'a> {
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     pub(super) table: &'static Table,
-    pub(super) values: &'a [Value],
-    pub(super) set: usize,
+    pub(super) values: Cow<'a, [Value]>,
+    /// None for a row that only keeps others from inserting it before this batch is committed.
+    pub(super) set: Option<usize>,
 }
 
 /// What the database answered.
@@ -61,7 +67,24 @@ impl<'a> Questions<'a> {
                 questions.takes.entry(key).or_insert((take.table, 0)).1 += 1;
             }
         }
+        for expectation in sets.iter().flat_map(|set| &set.expectations) {
+            questions.guard(expectation);
+        }
         questions
+    }
+
+    /// Claims a row that shall be absent though no set inserts it: no lock is on what is not there.
+    fn guard(&mut self, expectation: &'a Expectation) {
+        if expectation.version.is_some() {
+            return;
+        }
+        let table = expectation.table;
+        let key = (table.name, &expectation.key[..]);
+        self.claims.entry(key).or_insert_with(|| Claim {
+            table,
+            values: table.values.iter().map(empty).collect(),
+            set: None,
+        });
     }
 
     fn claim(&mut self, index: usize, set: &'a WriteSet) {
@@ -70,8 +93,8 @@ impl<'a> Questions<'a> {
                 let key = (operation.table.name, &operation.key[..]);
                 self.claims.entry(key).or_insert(Claim {
                     table: operation.table,
-                    values,
-                    set: index,
+                    values: Cow::Borrowed(values),
+                    set: Some(index),
                 });
             }
         }
@@ -86,6 +109,13 @@ fn claimed<'a>(set: &'a WriteSet, operation: &'a Operation) -> Option<&'a [Value
             expects_absence(set, operation.table, &operation.key).then_some(values)
         }
         Change::Delete => None,
+    }
+}
+
+fn empty(column: &Column) -> Value {
+    match column.kind {
+        Kind::Int => Value::Int(0),
+        Kind::Bytes => Value::Bytes(Bytes::new()),
     }
 }
 

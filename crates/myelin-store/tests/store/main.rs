@@ -7,4 +7,5 @@
 )]
 
 mod commit;
+mod property;
 mod support;

@@ -145,7 +145,7 @@ impl<'a> Decider<'_, 'a> {
         }
         let holds_claim = match self.questions.claims.get(&row) {
             Some(claim) if !self.facts.refused.contains(&row) && self.settled.insert(row) => {
-                let is_claimant = claim.set == index && claimed(set, operation).is_some();
+                let is_claimant = claim.set == Some(index) && claimed(set, operation).is_some();
                 // A range deletion of the same set would take the claimed row with it.
                 if is_claimant && set.deletions.is_empty() {
                     return;
