@@ -23,7 +23,7 @@ use super::{
 const LOADS: [(usize, usize, usize); 4] =
     [(1, 1, 1_000), (8, 1, 6_000), (8, 8, 6_000), (64, 1, 12_800)];
 const STARTS: usize = 11;
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(20);
 
 const CPU_MS_AIM: f64 = 0.4;
 const MEMORY_MB_AIM: f64 = 40.0;
@@ -130,14 +130,13 @@ fn measure_engine(
         println!("{engine}: run {run} of {runs}");
     }
     memory.push(Memory::of(&server, "after the load")?);
+    memory.push(Memory::of_idle(&server, "after the load")?);
     server.stop()?;
     let ready_s = (0..STARTS).map(|_| start_and_stop(options));
     let ready_s = ready_s.collect::<anyhow::Result<Vec<_>>>()?;
     let server = ServerProcess::start(options)?;
     memory.push(Memory::of(&server, "started again")?);
-    thread::sleep(IDLE);
-    let moment = format!("started again, {} s idle", IDLE.as_secs());
-    memory.push(Memory::of(&server, &moment)?);
+    memory.push(Memory::of_idle(&server, "started again")?);
     server.stop()?;
     let messages = loads.iter().map(|load| load.messages).sum::<usize>() * runs;
     Ok(Measured {
@@ -209,6 +208,11 @@ impl Memory {
             resident_mb,
             proportional_mb,
         })
+    }
+
+    fn of_idle(server: &ServerProcess, moment: &str) -> anyhow::Result<Self> {
+        thread::sleep(IDLE);
+        Self::of(server, &format!("{moment}, {} s idle", IDLE.as_secs()))
     }
 }
 
