@@ -187,7 +187,7 @@ async fn users_were_last_seen_on_the_device_that_they_used_last() {
         let alice_at = |ms: i64| vec![("@alice:localhost".to_owned(), NOW_MS + ms)];
         assert_eq!(seen().await, alice_at(0));
         commit(&nodes.one, |writes| {
-            touch(writes, ALICE, "PHONE", NOW_MS + 5)
+            touch(writes, ALICE, "PHONE", NOW_MS + 5);
         })
         .await
         .unwrap();
@@ -195,7 +195,7 @@ async fn users_were_last_seen_on_the_device_that_they_used_last() {
         let mut tablet = device("TABLET");
         tablet.created_ms = NOW_MS + 7;
         commit(&nodes.one, |writes| {
-            insert(writes, &tablet, &[2; 32], NOW_MS + 7)
+            insert(writes, &tablet, &[2; 32], NOW_MS + 7);
         })
         .await
         .unwrap();
@@ -205,7 +205,7 @@ async fn users_were_last_seen_on_the_device_that_they_used_last() {
             .unwrap();
         let phone = phone.unwrap();
         commit(&nodes.one, |writes| {
-            update(writes, &phone, &[3; 32], NOW_MS + 9)
+            update(writes, &phone, &[3; 32], NOW_MS + 9);
         })
         .await
         .unwrap();
