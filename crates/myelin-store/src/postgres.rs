@@ -6,6 +6,7 @@ mod committer;
 mod connector;
 mod errors;
 mod log_rows;
+mod pending;
 mod plan;
 mod reads;
 mod texts;

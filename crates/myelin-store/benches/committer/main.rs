@@ -27,6 +27,10 @@ use tokio::task::JoinSet;
 
 use event::{Engine, Event};
 
+/// As the server does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WARM_UP: Duration = Duration::from_millis(700);
 const MEASURED: Duration = Duration::from_secs(3);
 /// Each loop is measured so often, in turn; the medians count.

@@ -9,16 +9,17 @@ use tokio_postgres::{Client, Error, Statement};
 
 use super::{
     call::{Call, arrays, by_table, send},
-    connector::Connector,
+    connector::{Connector, RawConnection, driven},
     errors::{failed, is_lost},
-    log_rows::{first_kept, log_arguments},
+    log_rows::{has_latest, log_arguments},
+    pending::Pending,
     plan::{Claim, Decision, Delta, Facts, Folded, Questions, RowKey, Stage, decide},
-    texts::{BOOKS, LOCK_BOOKS, LOG, Verb, text},
+    texts::{BOOKS, LOCK_BOOKS, Verb, log, text},
     values::{Argument, to_row},
 };
 use crate::{
-    Committed, CrashPlan, CrashPoint, LogEntry, Row, StoreError, StoreResult, Table, Value,
-    WriteSet, statements::all_columns, submission::lost,
+    CrashPlan, CrashPoint, StoreError, StoreResult, Table, Value, WriteSet,
+    statements::all_columns, submission::lost,
 };
 
 /// Every statement of the committer finds its rows by key. A plan made while a table was empty
@@ -31,8 +32,16 @@ const SETTINGS: &str = "SET jit = off;
     SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '10s'";
 
-/// The committer's connection with its prepared statements.
+/// The committer's connection. The committer drives it itself: every hop to another task would
+/// come twice in each commit.
 pub(super) struct Connection {
+    /// None once it was lost.
+    raw: Option<RawConnection>,
+    session: Session,
+}
+
+/// The connection's client with its prepared statements.
+struct Session {
     client: Client,
     statements: HashMap<(&'static str, Verb), Statement>,
     books: Books,
@@ -41,6 +50,7 @@ pub(super) struct Connection {
 struct Books {
     lock: Statement,
     log: Statement,
+    log_latest: Statement,
     update: Statement,
 }
 
@@ -57,24 +67,42 @@ pub(super) enum Failure {
     InDoubt(Pending),
 }
 
-/// A decided batch that lacks its positions.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// For each set the rows that it took, or None if it fell.
-    outcomes: Vec<Option<Vec<Option<Row>>>>,
-    entries: i64,
-    pub(super) statements: u64,
-    pub(super) rows: u64,
-}
-
 impl Connection {
     pub(super) async fn open(connector: &Connector) -> StoreResult<Self> {
-        let client = connector.connect_driven().await?;
-        client.batch_execute(SETTINGS).await.map_err(failed)?;
+        let (client, raw) = connector.connect().await?;
+        let mut raw = Some(raw);
+        let session = driven(&mut raw, Session::open(client)).await;
+        let session = session.map_err(failed)?;
+        Ok(Self { raw, session })
+    }
+
+    /// The number of the node's last committed batch and the position after it. Waits for a
+    /// transaction of a lost connection to end.
+    pub(super) async fn last_batch(&mut self, node: i64) -> Result<(i64, i64), Error> {
+        let Session { client, books, .. } = &self.session;
+        let row = driven(&mut self.raw, client.query_one(&books.lock, &[&node])).await?;
+        Ok((row.try_get(0)?, row.try_get(1)?))
+    }
+
+    /// Checks, writes and commits the sets. The second value is the position after the batch.
+    pub(super) async fn transact(
+        &mut self,
+        sets: &[&WriteSet],
+        books: (i64, i64),
+        crash: Option<&Arc<CrashPlan>>,
+    ) -> Result<(Pending, i64), Failure> {
+        driven(&mut self.raw, self.session.transact(sets, books, crash)).await
+    }
+}
+
+impl Session {
+    async fn open(client: Client) -> Result<Self, Error> {
+        client.batch_execute(SETTINGS).await?;
         let books = Books {
-            lock: client.prepare(LOCK_BOOKS).await.map_err(failed)?,
-            log: client.prepare(LOG).await.map_err(failed)?,
-            update: client.prepare(BOOKS).await.map_err(failed)?,
+            lock: client.prepare(LOCK_BOOKS).await?,
+            log: client.prepare(&log(false)).await?,
+            log_latest: client.prepare(&log(true)).await?,
+            update: client.prepare(BOOKS).await?,
         };
         Ok(Self {
             client,
@@ -83,15 +111,7 @@ impl Connection {
         })
     }
 
-    /// The number of the node's last committed batch and the position after it. Waits for a
-    /// transaction of a lost connection to end.
-    pub(super) async fn last_batch(&self, node: i64) -> Result<(i64, i64), Error> {
-        let row = self.client.query_one(&self.books.lock, &[&node]).await?;
-        Ok((row.try_get(0)?, row.try_get(1)?))
-    }
-
-    /// Checks, writes and commits the sets. The second value is the position after the batch.
-    pub(super) async fn transact(
+    async fn transact(
         &mut self,
         sets: &[&WriteSet],
         (node, batch): (i64, i64),
@@ -135,9 +155,14 @@ impl Connection {
             let books = [batch, node].map(|number| Argument::One(number.into()));
             Call::Rows(self.books.update.clone(), books.into())
         } else {
-            Call::Rows(self.books.log.clone(), log_arguments(&log, batch, node))
+            let books = &self.books;
+            let statement = if has_latest(&log) {
+                &books.log_latest
+            } else {
+                &books.log
+            };
+            Call::Rows(statement.clone(), log_arguments(&log, batch, node))
         });
-        let first_n = first_kept(&log);
         if strikes(CrashPoint::BeforeCommit) {
             send(&self.client, &calls).await.map_err(refused)?;
             return Err(Failure::Lost(lost()));
@@ -147,7 +172,7 @@ impl Connection {
             outcomes,
             entries,
             statements: asked.statements + calls.len() as u64,
-            rows: asked.rows,
+            rows: asked.rows + log.len() as u64,
         };
         let answers = match send(&self.client, &calls).await {
             Err(error) if is_lost(&error) => return Err(Failure::InDoubt(pending)),
@@ -163,7 +188,7 @@ impl Connection {
             .nth(1)
             .and_then(|answer| answer.rows.first());
         let position = match logged {
-            Some(row) => row.try_get::<_, i64>(0).map_err(refused)? - first_n + entries,
+            Some(row) => row.try_get(0).map_err(refused)?,
             None => 0,
         };
         Ok((pending, position))
@@ -199,12 +224,31 @@ impl Connection {
         }
         let mut rows = 0;
         for (claims, answer) in claims.iter().zip(&mut answers) {
-            rows += answer.rows.len() as u64;
-            if answer.rows.len() < claims.len() {
-                facts.refused.extend(refused_claims(claims, &answer.rows)?);
+            rows += answer.count;
+            if answer.count < claims.len() as u64 {
+                facts.refused.extend(self.refused_claims(claims).await?);
             }
         }
         Ok((facts, Asked { statements, rows }))
+    }
+
+    /// The claims that met a row.
+    async fn refused_claims<'a>(
+        &mut self,
+        claims: &[(RowKey<'a>, &Claim<'a>)],
+    ) -> Result<Vec<RowKey<'a>>, Failure> {
+        let table = claims[0].1.table;
+        let statement = self.prepare(table, Verb::Claimed).await?;
+        let keys = claims.iter().map(|(key, _)| (key.1, &[][..]));
+        let call = [Call::Rows(statement, arrays(table.key, keys, claims.len()))];
+        let answers = send(&self.client, &call).await.map_err(refused)?;
+        let mut won = HashSet::new();
+        for row in answers.iter().flat_map(|answer| &answer.rows) {
+            won.insert(row.try_get::<_, i64>(0).map_err(refused)?);
+        }
+        let places = claims.iter().zip(1_i64..);
+        let lost = places.filter(|(_, place)| !won.contains(place));
+        Ok(lost.map(|((key, _), _)| *key).collect())
     }
 
     /// The statements of the first flush.
@@ -240,7 +284,7 @@ impl Connection {
             let statement = self.prepare(table, Verb::Claim).await?;
             let values = rows.iter().map(|(key, claim)| (key.1, &claim.values[..]));
             let columns: Vec<_> = all_columns(table).copied().collect();
-            calls.push(Call::Rows(statement, arrays(&columns, values, rows.len())));
+            calls.push(Call::Count(statement, arrays(&columns, values, rows.len())));
         }
         Ok(calls)
     }
@@ -301,59 +345,12 @@ struct Asked {
     rows: u64,
 }
 
-impl Pending {
-    /// The answers and log entries, once the position after the batch is known.
-    pub(super) fn finish(
-        self,
-        sets: &[&WriteSet],
-        position: i64,
-    ) -> (Vec<StoreResult<Committed>>, Vec<LogEntry>) {
-        let mut pos = position - self.entries;
-        let mut entries = Vec::new();
-        let outcomes = self.outcomes.into_iter().zip(sets).map(|(taken, set)| {
-            let taken = taken.ok_or(StoreError::Conflict)?;
-            let before = pos;
-            for write in &set.log {
-                pos += 1;
-                entries.push(LogEntry {
-                    pos,
-                    kind: write.kind,
-                    subject: write.subject,
-                    reference: write.reference,
-                    data: write.data.clone(),
-                });
-            }
-            let (first, last) = if pos > before {
-                (before + 1, pos)
-            } else {
-                (0, 0)
-            };
-            Ok(Committed { first, last, taken })
-        });
-        let outcomes = outcomes.collect();
-        (outcomes, entries)
-    }
-}
-
 fn refused(error: Error) -> Failure {
     if is_lost(&error) {
         Failure::Lost(failed(error))
     } else {
         Failure::Refused(error)
     }
-}
-
-/// The claims whose keys the server did not answer with.
-fn refused_claims<'a>(
-    claims: &[(RowKey<'a>, &Claim<'a>)],
-    rows: &[tokio_postgres::Row],
-) -> Result<Vec<RowKey<'a>>, Failure> {
-    let mut won = HashSet::with_capacity(rows.len());
-    for row in rows {
-        won.insert(to_row("", row).map_err(Failure::Failed)?.values);
-    }
-    let keys = claims.iter().map(|(key, _)| *key);
-    Ok(keys.filter(|key| !won.contains(key.1)).collect())
 }
 
 fn verb(delta: &Delta<'_>) -> Verb {

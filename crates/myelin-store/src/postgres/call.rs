@@ -72,9 +72,10 @@ impl Call<'_> {
                 let rows = Vec::new();
                 Ok(Answer { rows, count })
             }
+            // Rows that were only read.
             Self::Rows(statement, arguments) => {
                 let rows = client.query(statement, &references(arguments)).await?;
-                let count = rows.len() as u64;
+                let count = 0;
                 Ok(Answer { rows, count })
             }
         }

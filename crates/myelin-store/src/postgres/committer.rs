@@ -14,8 +14,9 @@ use tokio::{
 
 use super::{
     Postgres,
-    batch::{Connection, Failure, Pending},
+    batch::{Connection, Failure},
     errors::{failed, is_transient},
+    pending::Pending,
     plan::decidable,
 };
 use crate::{
@@ -151,7 +152,7 @@ impl Committer {
     }
 
     /// Asks until somebody answers.
-    async fn find_books(&self) -> (Connection, (i64, i64)) {
+    async fn find_books(&mut self) -> (Connection, (i64, i64)) {
         loop {
             match self.ask_books().await {
                 Ok(found) => return found,
@@ -160,8 +161,8 @@ impl Committer {
         }
     }
 
-    async fn ask_books(&self) -> StoreResult<(Connection, (i64, i64))> {
-        let connection = Connection::open(self.postgres.connector()).await?;
+    async fn ask_books(&mut self) -> StoreResult<(Connection, (i64, i64))> {
+        let mut connection = Connection::open(self.postgres.connector()).await?;
         let last = connection
             .last_batch(self.postgres.node)
             .await

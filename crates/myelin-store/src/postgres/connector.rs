@@ -1,6 +1,11 @@
 //! Connections to PostgreSQL: how they are made, and what each of them needs.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
 
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
@@ -75,6 +80,25 @@ impl Connector {
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
+}
+
+/// Does some work on a connection that nobody else drives. A connection that has ended is dropped,
+/// for that is how the work's statements learn of it.
+pub(super) async fn driven<F: Future>(raw: &mut Option<RawConnection>, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = work.as_mut().poll(context) {
+            return Poll::Ready(output);
+        }
+        let ended = raw
+            .as_mut()
+            .map(|raw| Pin::new(raw).poll(context).is_ready());
+        if ended == Some(true) {
+            *raw = None;
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 fn without_roots() -> Result<MakeRustlsConnect, rustls::Error> {

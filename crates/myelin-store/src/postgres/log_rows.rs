@@ -13,10 +13,9 @@ fn is_replaced(log: &[&LogWrite], index: usize) -> bool {
             .any(|later| key(later) == key(entry))
 }
 
-/// The place, from 1, of the first entry that is written as a row.
-pub(super) fn first_kept(log: &[&LogWrite]) -> i64 {
-    let first = (0..log.len()).find(|index| !is_replaced(log, *index));
-    first.map_or(0, |index| i64::try_from(index + 1).unwrap_or(i64::MAX))
+/// Whether any entry moves an earlier one.
+pub(super) fn has_latest(log: &[&LogWrite]) -> bool {
+    log.iter().any(|entry| entry.kind.is_latest())
 }
 
 pub(super) fn log_arguments<'a>(log: &[&'a LogWrite], batch: i64, node: i64) -> Vec<Argument<'a>> {

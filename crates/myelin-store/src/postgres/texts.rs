@@ -10,8 +10,10 @@ use crate::{
 pub(super) enum Verb {
     /// Locks rows by key; answers with their place in the arrays and their version.
     Lock,
-    /// Inserts rows that are absent; answers with the keys of those that were.
+    /// Inserts rows that are absent.
     Claim,
+    /// Answers with the places in the arrays of the rows that this transaction has claimed.
+    Claimed,
     /// Deletes rows by key.
     Delete,
     /// Writes rows.
@@ -22,20 +24,32 @@ pub(super) enum Verb {
     Take(usize),
 }
 
-/// Moves the counter, writes the log rows and this batch's row of the books. The last statement of
-/// a commit: the counter's row is locked from here to the end of the flush, by one node at a time.
-pub(super) const LOG: &str = "WITH counter AS (
-        UPDATE log_counter SET pos = pos + $1 RETURNING pos
-    ), books AS (
-        UPDATE batches SET batch = $2, pos = counter.pos FROM counter WHERE node = $3
+/// Moves the counter, writes the log rows and this batch's row of the books; answers with the
+/// counter. The last statement of a commit: the counter's row is locked from here to the end of
+/// the flush, by one node at a time.
+pub(super) fn log(has_latest: bool) -> String {
+    // The clause costs each row an attempt to insert that others can see.
+    let moves = if has_latest {
+        "ON CONFLICT (subject, reference, kind) WHERE latest = 1
+        DO UPDATE SET pos = excluded.pos, data = excluded.data"
+    } else {
+        ""
+    };
+    format!(
+        "WITH counter AS (
+            UPDATE log_counter SET pos = pos + $1 RETURNING pos
+        ), books AS (
+            UPDATE batches SET batch = $2, pos = counter.pos FROM counter WHERE node = $3
+        ), entries AS (
+            INSERT INTO log (pos, kind, subject, reference, data, latest)
+            SELECT counter.pos - $1 + e.n, e.kind, e.subject, e.reference, e.data, e.latest
+            FROM counter, UNNEST($4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[],
+                $8::BYTEA[], $9::BIGINT[]) AS e (n, kind, subject, reference, data, latest)
+            {moves}
+        )
+        SELECT pos FROM counter"
     )
-    INSERT INTO log (pos, kind, subject, reference, data, latest)
-    SELECT counter.pos - $1 + e.n, e.kind, e.subject, e.reference, e.data, e.latest
-    FROM counter, UNNEST($4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[], $8::BYTEA[],
-        $9::BIGINT[]) AS e (n, kind, subject, reference, data, latest)
-    ON CONFLICT (subject, reference, kind) WHERE latest = 1
-    DO UPDATE SET pos = excluded.pos, data = excluded.data
-    RETURNING pos";
+}
 
 /// The row of the books of a batch that logs nothing.
 pub(super) const BOOKS: &str = "UPDATE batches SET batch = $1 WHERE node = $2";
@@ -63,9 +77,15 @@ pub(super) fn text(table: &Table, verb: Verb) -> String {
         }
         Verb::Claim => format!(
             "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({})
-            ON CONFLICT DO NOTHING RETURNING {}",
+            ON CONFLICT DO NOTHING",
             arrays(all_columns(table)),
+        ),
+        Verb::Claimed => format!(
+            "SELECT e.n FROM UNNEST({}) WITH ORDINALITY AS e ({}, n)
+            JOIN {name} t ON {} WHERE t.xmin = pg_current_xact_id()::xid",
+            arrays(table.key),
             statements::key_columns(table),
+            joined(table),
         ),
         Verb::Delete => format!(
             "DELETE FROM {name} t USING UNNEST({}) AS e ({}) WHERE {}",
