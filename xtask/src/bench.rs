@@ -31,7 +31,7 @@ pub(crate) fn run(root: &Path, wanted: &[String], runs: usize) -> anyhow::Result
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
     let mut report = Report::open(root)?;
     if is_wanted("committer") {
-        report.replace("committer", &committer::measure(root)?)?;
+        report.replace("committer", &committer::measure(root, runs)?)?;
     }
     if is_wanted("server") {
         let measured = server::measure(root, runs)?;

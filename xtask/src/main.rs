@@ -27,7 +27,7 @@ enum Task {
     Bench {
         /// Only these parts
         parts: Vec<String>,
-        /// How often each measurement of the server is taken
+        /// How often each measurement is taken
         #[arg(long, default_value_t = 5)]
         runs: usize,
     },

@@ -253,7 +253,12 @@ pub(super) fn aims(measured: &[Measured]) -> String {
             CPU_MS_AIM,
             "ms",
         ),
-        row("resident memory when idle", memory, MEMORY_MB_AIM, "MB"),
+        row(
+            "resident memory when started again and idle",
+            memory,
+            MEMORY_MB_AIM,
+            "MB",
+        ),
         row(
             "time to ready on an existing database",
             ready,
