@@ -45,6 +45,8 @@ struct Session {
     client: Client,
     statements: HashMap<(&'static str, Verb), Statement>,
     books: Books,
+    /// How rows are claimed.
+    claim: Verb,
 }
 
 struct Books {
@@ -89,8 +91,10 @@ impl Connection {
         &mut self,
         sets: &[&WriteSet],
         books: (i64, i64),
+        claim: Verb,
         crash: Option<&Arc<CrashPlan>>,
     ) -> Result<(Pending, i64), Failure> {
+        self.session.claim = claim;
         driven(&mut self.raw, self.session.transact(sets, books, crash)).await
     }
 }
@@ -108,6 +112,7 @@ impl Session {
             client,
             statements: HashMap::new(),
             books,
+            claim: Verb::Claim,
         })
     }
 
@@ -281,7 +286,7 @@ impl Session {
         }
         for rows in claims {
             let table = rows[0].1.table;
-            let statement = self.prepare(table, Verb::Claim).await?;
+            let statement = self.prepare(table, self.claim).await?;
             let values = rows.iter().map(|(key, claim)| (key.1, &claim.values[..]));
             let columns: Vec<_> = all_columns(table).copied().collect();
             calls.push(Call::Count(statement, arrays(&columns, values, rows.len())));

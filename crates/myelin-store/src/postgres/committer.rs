@@ -15,9 +15,10 @@ use tokio::{
 use super::{
     Postgres,
     batch::{Connection, Failure},
-    errors::{failed, is_transient},
+    errors::{failed, is_duplicate, is_transient},
     pending::Pending,
     plan::decidable,
+    texts::Verb,
 };
 use crate::{
     CrashPlan, CrashPoint, StoreError, StoreResult, WriteSet,
@@ -101,11 +102,15 @@ impl Committer {
     /// Commits the sets as one batch; with the position after it.
     async fn commit_sets(&mut self, sets: &[&WriteSet]) -> StoreResult<(Pending, i64)> {
         let mut last_error = lost();
+        let mut claim = Verb::Claim;
         for _ in 0..TRIES {
-            match self.attempt(sets).await {
+            match self.attempt(sets, claim).await {
                 Ok(done) => return Ok(done),
                 Err(Failure::Refused(error)) if is_transient(&error) => {
                     last_error = StoreError::Unavailable(Arc::new(error));
+                }
+                Err(Failure::Refused(error)) if is_duplicate(&error) && claim == Verb::Claim => {
+                    claim = Verb::ClaimAgainstOthers;
                 }
                 Err(Failure::Refused(error)) => return Err(failed(error)),
                 Err(Failure::Failed(error)) => return Err(error),
@@ -125,7 +130,11 @@ impl Committer {
         Err(last_error)
     }
 
-    async fn attempt(&mut self, sets: &[&WriteSet]) -> Result<(Pending, i64), Failure> {
+    async fn attempt(
+        &mut self,
+        sets: &[&WriteSet],
+        claim: Verb,
+    ) -> Result<(Pending, i64), Failure> {
         let crash = self.crash.as_ref();
         if crash.is_some_and(|crash| crash.strikes(CrashPoint::BeforeBegin)) {
             return Err(Failure::Lost(lost()));
@@ -139,7 +148,7 @@ impl Committer {
         };
         self.batch += 1;
         let books = (self.postgres.node, self.batch);
-        connection.transact(sets, books, crash).await
+        connection.transact(sets, books, claim, crash).await
     }
 
     /// Whether the last attempt was committed after all: then the position after it.

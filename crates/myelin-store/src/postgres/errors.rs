@@ -47,6 +47,11 @@ pub(super) fn is_transient(error: &Error) -> bool {
     )
 }
 
+/// Whether a key was inserted by somebody else meanwhile, or is unique beside the primary key.
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+}
+
 /// The error and its causes on one line.
 pub(super) fn describe(error: &Error) -> String {
     let mut text = error.to_string();

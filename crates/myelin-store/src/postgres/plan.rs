@@ -87,6 +87,15 @@ impl<'a> Questions<'a> {
         });
     }
 
+    /// The tables of expected and claimed rows.
+    pub(super) fn tables(&self) -> HashSet<&'static str> {
+        let keys = self.expected.keys().chain(self.claims.keys());
+        let mut tables: Vec<_> = keys.map(|(table, _)| *table).collect();
+        // Sorted by table, so few are left.
+        tables.dedup();
+        tables.into_iter().collect()
+    }
+
     fn claim(&mut self, index: usize, set: &'a WriteSet) {
         for operation in &set.operations {
             if let Some(values) = claimed(set, operation) {

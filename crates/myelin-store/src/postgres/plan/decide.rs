@@ -28,6 +28,8 @@ pub(in crate::postgres) fn decide<'a>(
         facts,
         rows: HashMap::new(),
         written: HashSet::new(),
+        put_blindly: blindly_put(sets),
+        asked_about: questions.tables(),
         settled: HashSet::new(),
         stages: Stages::default(),
     };
@@ -58,6 +60,10 @@ struct Decider<'q, 'a> {
     rows: HashMap<RowKey<'a>, State>,
     /// Rows that passing sets have written: a second put needs an expectation.
     written: HashSet<RowKey<'a>>,
+    /// The tables of such puts: of others it is not noted what was written.
+    put_blindly: HashSet<&'static str>,
+    /// The tables of expected and claimed rows.
+    asked_about: HashSet<&'static str>,
     /// Claimed rows that hold what they shall, or that a stage writes.
     settled: HashSet<RowKey<'a>>,
     stages: Stages<'a>,
@@ -133,17 +139,21 @@ impl<'a> Decider<'_, 'a> {
     fn write(&mut self, index: usize, set: &'a WriteSet, operation: &'a Operation) {
         let Operation { table, key, change } = operation;
         let row = (table.name, &key[..]);
-        let is_asked =
-            self.questions.expected.contains_key(&row) || self.questions.claims.contains_key(&row);
-        if is_asked {
+        let is_fold = matches!(change, Change::Add(_) | Change::Max(_));
+        if !is_fold && self.put_blindly.contains(table.name) {
+            self.written.insert(row);
+        }
+        let delta = Delta::new(change);
+        if !self.asked_about.contains(table.name) {
+            self.stages.write(table, row.1, delta, false);
+            return;
+        }
+        let claim = self.questions.claims.get(&row);
+        if claim.is_some() || self.questions.expected.contains_key(&row) {
             let state = after(table, self.state(row), change);
             self.rows.insert(row, state);
         }
-        let is_fold = matches!(change, Change::Add(_) | Change::Max(_));
-        if table.on_conflict == OnConflict::Replace && !is_fold {
-            self.written.insert(row);
-        }
-        let holds_claim = match self.questions.claims.get(&row) {
+        let holds_claim = match claim {
             Some(claim) if !self.facts.refused.contains(&row) && self.settled.insert(row) => {
                 let is_claimant = claim.set == Some(index) && claimed(set, operation).is_some();
                 // A range deletion of the same set would take the claimed row with it.
@@ -154,7 +164,6 @@ impl<'a> Decider<'_, 'a> {
             }
             _ => false,
         };
-        let delta = Delta::new(change);
         self.stages.write(table, row.1, delta, holds_claim);
     }
 
@@ -166,6 +175,20 @@ impl<'a> Decider<'_, 'a> {
             }
         }
     }
+}
+
+/// The tables in which a set puts a row without saying which version it is built on.
+fn blindly_put(sets: &[&WriteSet]) -> HashSet<&'static str> {
+    let mut tables = HashSet::new();
+    for set in sets {
+        for Operation { table, key, change } in &set.operations {
+            let is_put = matches!(change, Change::Put(_));
+            if is_put && table.on_conflict == OnConflict::Replace && !set.expects(table, key) {
+                tables.insert(table.name);
+            }
+        }
+    }
+    tables
 }
 
 /// A row after a change.
