@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use myelin_testdb::Cluster;
+
 use super::support::{BLOBS, LETTERS, NAMES, NOTES, Place, SUMS, THINGS, on_both, query, row};
 use bytes::Bytes;
 use myelin_store::{
-    Committed, CrashPoint, Key, LogKind, LogWrite, OpenError, Param, RangeDeletion, Store,
-    StoreError, StoreOptions, StoreResult, Value, WriteSet,
+    Committed, CrashPoint, DatabaseUrl, Key, LogKind, LogWrite, OpenError, Param, RangeDeletion,
+    Store, StoreError, StoreOptions, StoreResult, Value, WriteSet,
 };
 
 type Outcomes = Vec<StoreResult<Committed>>;
@@ -576,5 +578,31 @@ fn what_is_queued_is_committed_before_closing() {
                 submission.await.unwrap();
             }
         })
+    });
+}
+
+#[test]
+fn a_server_that_is_gone_comes_back_with_everything() {
+    let Some(cluster) = Cluster::private() else {
+        return;
+    };
+    let database = cluster.database();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url = DatabaseUrl::Postgres(database.url());
+        let store = Store::open(StoreOptions::new(url, "test")).await.unwrap();
+        store.commit(set(|w| w.log(log(1, 1)))).await.unwrap();
+        cluster.stop_immediately();
+        let refused = store.commit(set(|w| w.log(log(1, 2)))).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+        let refused = store.read().query("log", "SELECT pos FROM log", &[]).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+        assert!(store.snapshot().await.is_err());
+        cluster.start();
+        let done = store.commit(set(|w| w.log(log(1, 3)))).await.unwrap();
+        assert_eq!(done.first, 2);
+        let sql = "SELECT reference FROM log ORDER BY pos";
+        assert_eq!(query(&store, sql, &[]).await, [row![1], row![3]]);
+        store.close().await;
     });
 }
