@@ -2,6 +2,8 @@
 
 mod settings;
 
+use std::sync::atomic::Ordering;
+
 use myelin_core::{
     auth,
     event::{self, NewEvent},
@@ -23,6 +25,8 @@ use crate::{
 /// Most users that can be invited while a room is created: with them its events still fit one
 /// commit.
 const INVITES_MAX: usize = 100;
+/// How far the times of create events may run ahead of the clock.
+const AHEAD_MAX_MS: u64 = 10_000;
 /// Most state events that a client can ask for beyond those of the preset.
 const INITIAL_STATE_MAX: usize = 100;
 
@@ -150,7 +154,7 @@ impl Rooms {
         }
     }
 
-    /// Creates the room unless its alias is taken meanwhile (None).
+    /// Creates the room unless its alias or its id is taken meanwhile (None).
     async fn try_create(
         &self,
         create: &CreateRoom<'_>,
@@ -185,7 +189,7 @@ impl Rooms {
             prev_events: &[],
             auth_events: &[],
             depth: 1,
-            origin_server_ts: self.server.now_ms(),
+            origin_server_ts: self.creation_time_ms(),
         };
         let event = event::create(new, &create.room_version, &self.server)
             .map_err(|error| invalid(AppendError::Invalid(error)))?;
@@ -197,6 +201,10 @@ impl Rooms {
         let number = *numbers
             .first()
             .ok_or(StoreError::Missing { table: "interned" })?;
+        if rooms::find(&mut self.store.read(), number).await?.is_some() {
+            // The same create event was made on another node, in the same millisecond.
+            return Ok(None);
+        }
         let mut room = self
             .open_new(&room_id, empty_row(number, &create.room_version))
             .await?;
@@ -212,6 +220,25 @@ impl Rooms {
         self.remember(&mut room.writes, transaction, number);
         let committed = self.settle(room.submit()?).await?;
         Ok(committed.map(|_| room_id))
+    }
+
+    /// A time for a create event that no other of this node has. Since version 12 the event's hash
+    /// is the room's id, so that two rooms made alike in one millisecond would be one.
+    fn creation_time_ms(&self) -> u64 {
+        let now_ms = self.server.now_ms();
+        let next = |newest_ms: u64| {
+            // A clock that was set back is followed, for times must not lie far ahead.
+            let is_near = newest_ms <= now_ms + AHEAD_MAX_MS;
+            if is_near {
+                now_ms.max(newest_ms + 1)
+            } else {
+                now_ms
+            }
+        };
+        let newest_ms = &self.newest_creation_ms;
+        let update = |newest_ms| Some(next(newest_ms));
+        let before_ms = newest_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        before_ms.map_or(now_ms, next)
     }
 
     /// Appends everything that follows the create event.

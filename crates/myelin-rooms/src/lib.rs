@@ -14,7 +14,7 @@ mod send;
 mod state;
 mod transaction;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use myelin_core::server::Server;
 use myelin_store::Store;
@@ -35,6 +35,8 @@ pub struct Rooms {
     server: Arc<Server>,
     store: Store,
     heads: Arc<Heads>,
+    /// The time of the newest create event, which the next one must not share.
+    newest_creation_ms: Arc<AtomicU64>,
 }
 
 impl Rooms {
@@ -44,6 +46,7 @@ impl Rooms {
             server,
             store,
             heads: Arc::default(),
+            newest_creation_ms: Arc::default(),
         }
     }
 
