@@ -66,6 +66,22 @@ pub(crate) fn run(root: &Path, wanted: &[String]) -> anyhow::Result<bool> {
     Ok(passed)
 }
 
+/// Runs the test kit's proxy until it is interrupted.
+pub(crate) fn run_proxy(root: &Path, addresses: &[String]) -> anyhow::Result<bool> {
+    let mut arguments = vec![
+        "run",
+        "--quiet",
+        "--package",
+        "myelin-testkit",
+        "--bin",
+        "alternating-proxy",
+        "--",
+    ];
+    arguments.extend(addresses.iter().map(String::as_str));
+    let outcome = Run::new(root).cargo(&arguments)?;
+    Ok(matches!(outcome, Outcome::Passed(_)))
+}
+
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
@@ -122,7 +138,9 @@ fn test(run: &Run<'_>) -> anyhow::Result<Outcome> {
     println!(
         "cargo-nextest is missing, cargo test takes its place: cargo install cargo-nextest --locked"
     );
-    run.cargo_keeping(&["test", "--workspace", "--locked"], |line| {
+    // One at a time, because the kit cannot tell whose error was logged.
+    let arguments = ["test", "--workspace", "--locked", "--", "--test-threads=1"];
+    run.cargo_keeping(&arguments, |line| {
         line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed")
     })
 }

@@ -33,6 +33,11 @@ enum Task {
     },
     /// The rules of STYLE that no other tool checks
     Tidy,
+    /// Gives each request to the next of several nodes: LISTEN BACKEND...
+    Proxy {
+        /// Addresses like 127.0.0.1:8008, that to listen on first
+        addresses: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -41,6 +46,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Ci { steps } => ci::run(&root, &steps)?,
         Task::Bench { parts, runs } => bench::run(&root, &parts, runs)?,
         Task::Tidy => tidy::run(&root)?,
+        Task::Proxy { addresses } => ci::run_proxy(&root, &addresses)?,
     };
     Ok(if passed {
         ExitCode::SUCCESS

@@ -1,1 +1,28 @@
-//! myelin-testkit
+//! Servers, users, time and chance for tests.
+//!
+//! Not for the shipped binary. Start reading at [`three_modes!`](crate::three_modes), which turns
+//! one test body into three tests, then at [`TestServer`] and [`User`].
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test fails by a panic, anywhere in here"
+)]
+
+mod answer;
+mod environment;
+mod logs;
+mod modes;
+mod nodes;
+pub mod proxy;
+mod server;
+mod simulation;
+mod user;
+mod wait;
+
+pub use answer::{Answer, encode, text};
+pub use environment::{SeededChance, TestClock};
+pub use modes::run;
+pub use server::{Mode, SERVER_NAME, TestServer};
+pub use simulation::{let_pass, simulate};
+pub use user::{PASSWORD, User};
+pub use wait::wait_until;

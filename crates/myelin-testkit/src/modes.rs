@@ -1,0 +1,44 @@
+//! One test body, three tests.
+
+use crate::{Mode, TestServer};
+
+/// Makes three tests of each function named, `NAME::sqlite`, `NAME::postgres` and
+/// `NAME::two_nodes`. The functions stand beside it: `async fn NAME(server: &TestServer)`.
+#[macro_export]
+macro_rules! three_modes {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn sqlite() {
+                $crate::run($crate::Mode::Sqlite, super::$name);
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::run($crate::Mode::Postgres, super::$name);
+            }
+
+            #[test]
+            fn two_nodes() {
+                $crate::run($crate::Mode::TwoNodes, super::$name);
+            }
+        }
+    )+};
+}
+
+/// Starts a server, runs the test, stops the server, and fails if something was logged as an
+/// error that the test did not expect.
+pub fn run(mode: Mode, test: impl AsyncFn(&TestServer)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads can be started");
+    runtime.block_on(async {
+        let Some(server) = TestServer::start(mode).await else {
+            return;
+        };
+        test(&server).await;
+        server.stop().await;
+    });
+}

@@ -1,0 +1,84 @@
+//! The nodes of one server, who answers which request, and who commits where nobody does.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use http::Request;
+use http_body_util::BodyExt;
+use myelin_http::App;
+use myelin_store::Store;
+use parking_lot::RwLock;
+use tower::ServiceExt;
+
+use crate::Answer;
+
+/// Simulated time between two commits. It passes only when nobody has anything to do, so what a
+/// commit contains depends on who asked for what, never on how fast this machine is.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// One process's worth of a server.
+pub(crate) struct Node {
+    pub(crate) app: App,
+    pub(crate) router: Router,
+}
+
+/// One node, or several over one database, which take turns.
+#[derive(Default)]
+pub(crate) struct Nodes {
+    /// Replaced when the server restarts.
+    all: RwLock<Arc<Vec<Node>>>,
+    next: AtomicUsize,
+}
+
+impl Nodes {
+    pub(crate) fn all(&self) -> Arc<Vec<Node>> {
+        self.all.read().clone()
+    }
+
+    /// Returns those that were there before.
+    pub(crate) fn replace(&self, nodes: Vec<Node>) -> Arc<Vec<Node>> {
+        std::mem::replace(&mut *self.all.write(), Arc::new(nodes))
+    }
+
+    /// Hands the request to the next node's router, as its listener would.
+    pub(crate) async fn call(&self, request: Request<String>) -> Answer {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let router = {
+            let nodes = self.all();
+            assert!(!nodes.is_empty(), "the server is not running");
+            nodes[turn % nodes.len()].router.clone()
+        };
+        let response = match router.oneshot(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let (parts, body) = response.into_parts();
+        let bytes = body
+            .collect()
+            .await
+            .expect("bodies are made in memory")
+            .to_bytes();
+        Answer::new(parts.status, parts.headers, &bytes)
+    }
+}
+
+/// Waits for the future while the store, if it was opened as driven, commits in simulated time.
+pub(crate) async fn driven<T>(store: &Store, future: impl Future<Output = T>) -> T {
+    let driver = async {
+        loop {
+            tokio::time::sleep(COMMIT_INTERVAL).await;
+            store.drive();
+        }
+    };
+    tokio::select! {
+        biased;
+        found = future => found,
+        () = driver => unreachable!("the driver goes on for ever"),
+    }
+}

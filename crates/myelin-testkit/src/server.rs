@@ -1,0 +1,267 @@
+//! A server of one or two nodes inside the test's process.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use http::Request;
+use myelin_accounts::{AccountSettings, PasswordCost, find_or_make_signing_key};
+use myelin_client_api::ClientApi;
+use myelin_core::{environment::Clock, server::Server};
+use myelin_http::{App, HttpSettings};
+use myelin_store::{DatabaseUrl, Store, StoreOptions};
+use myelin_testdb::Cluster;
+use ruma::{OwnedServerName, RoomVersionId};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
+
+use crate::{
+    Answer, SeededChance, TestClock, User, logs,
+    nodes::{Node, Nodes, driven},
+    proxy,
+};
+
+/// The name of every server that the kit starts.
+pub const SERVER_NAME: &str = "localhost";
+
+/// What a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One node on a file of its own.
+    Sqlite,
+    /// One node on a PostgreSQL database of its own.
+    Postgres,
+    /// Two nodes over one PostgreSQL database; requests alternate between them.
+    TwoNodes,
+}
+
+/// A running server. Tests get it from [`three_modes!`](crate::three_modes).
+pub struct TestServer {
+    mode: Mode,
+    nodes: Arc<Nodes>,
+    clock: Arc<TestClock>,
+    registration_open: bool,
+    /// The seed of the next node: no two ever draw the same ids.
+    next_seed: AtomicU64,
+    /// Listeners, if the test asked for some.
+    tasks: Mutex<JoinSet<()>>,
+    database: Database,
+}
+
+/// Where the server's rows are; deleted with this value.
+enum Database {
+    File(tempfile::TempDir),
+    Postgres(myelin_testdb::Database<'static>),
+}
+
+impl Database {
+    fn url(&self) -> DatabaseUrl {
+        match self {
+            Self::File(directory) => DatabaseUrl::Sqlite(directory.path().join("myelin.db")),
+            Self::Postgres(database) => DatabaseUrl::Postgres(database.url()),
+        }
+    }
+}
+
+impl TestServer {
+    /// Starts a server on an empty database. None: it needs PostgreSQL, which is not installed.
+    pub async fn start(mode: Mode) -> Option<Self> {
+        Self::start_with(mode, true).await
+    }
+
+    /// As [`TestServer::start`], but nobody may register.
+    pub async fn start_closed(mode: Mode) -> Option<Self> {
+        Self::start_with(mode, false).await
+    }
+
+    async fn start_with(mode: Mode, registration_open: bool) -> Option<Self> {
+        let server = Self::new(mode, registration_open, 1)?;
+        server.start_nodes(false).await;
+        Some(server)
+    }
+
+    /// One node on a file, whose commits the caller drives and whose chance comes from the seed.
+    pub(crate) async fn start_simulated(seed: u64) -> Self {
+        let server = Self::new(Mode::Sqlite, true, seed).expect("a file needs no PostgreSQL");
+        server.start_nodes(true).await;
+        server
+    }
+
+    fn new(mode: Mode, registration_open: bool, seed: u64) -> Option<Self> {
+        logs::collect();
+        let database = match mode {
+            Mode::Sqlite => Database::File(tempfile::tempdir().expect("a temporary directory")),
+            Mode::Postgres | Mode::TwoNodes => Database::Postgres(Cluster::shared()?.database()),
+        };
+        Some(Self {
+            mode,
+            nodes: Arc::default(),
+            clock: Arc::default(),
+            registration_open,
+            next_seed: AtomicU64::new(seed),
+            tasks: Mutex::default(),
+            database,
+        })
+    }
+
+    /// What the server runs on.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Registers a user; the name is the localpart.
+    pub async fn user(&self, name: &str) -> User {
+        User::register(&self.nodes, name).await
+    }
+
+    /// The user whom an answer to a registration or a login is about.
+    pub fn user_from(&self, answer: &Value) -> User {
+        User::from_answer(&self.nodes, answer)
+    }
+
+    /// GET without a session; the path is whole.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(whole(Request::get(path), "")).await
+    }
+
+    /// POST without a session.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_text(path, &body.to_string()).await
+    }
+
+    /// POST of what need not be JSON.
+    pub async fn post_text(&self, path: &str, body: &str) -> Answer {
+        self.call(whole(Request::post(path), body)).await
+    }
+
+    /// Any request, as it is.
+    pub async fn call(&self, request: Request<String>) -> Answer {
+        self.nodes.call(request).await
+    }
+
+    /// The clock of all nodes.
+    pub fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    /// The time on it.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// The store of each node, for tests that count what it does.
+    pub fn stores(&self) -> Vec<Store> {
+        let nodes = self.nodes.all();
+        nodes.iter().map(|node| node.app.store.clone()).collect()
+    }
+
+    /// An error or a panic whose text contains this does not fail the test.
+    pub fn expect_error(&self, text: &str) {
+        logs::expect(text);
+    }
+
+    /// Serves on a real socket; with several nodes, a proxy there gives each request to the next.
+    pub async fn listen(&self) -> SocketAddr {
+        let mut tasks = self.tasks.lock().await;
+        let mut addresses = Vec::new();
+        for node in self.nodes.all().iter() {
+            let (listener, address) = bind().await;
+            let (router, shutdown) = (node.router.clone(), node.app.shutdown.clone());
+            tasks.spawn(myelin_http::serve(listener, None, router, shutdown));
+            addresses.push(address);
+        }
+        if let [address] = addresses[..] {
+            return address;
+        }
+        let (listener, address) = bind().await;
+        tasks.spawn(async move {
+            if let Err(error) = proxy::serve(listener, &addresses).await {
+                tracing::error!(%error, "the proxy ended");
+            }
+        });
+        address
+    }
+
+    /// Ends the nodes as a signal would, and starts new ones on the same database. Users go on
+    /// with their sessions; sockets are gone.
+    pub async fn restart(&self) {
+        self.stop_nodes().await;
+        self.start_nodes(false).await;
+    }
+
+    /// Ends the nodes, and fails if something was logged as an error, or panicked, that the test
+    /// did not expect.
+    pub async fn stop(self) {
+        self.stop_nodes().await;
+        let unexpected = logs::take_unexpected();
+        assert!(
+            unexpected.is_empty(),
+            "errors behind the test's back: {unexpected:#?}"
+        );
+    }
+
+    async fn start_nodes(&self, is_driven: bool) {
+        let count = if self.mode == Mode::TwoNodes { 2 } else { 1 };
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(self.start_node(is_driven).await);
+        }
+        self.nodes.replace(nodes);
+    }
+
+    async fn start_node(&self, is_driven: bool) -> Node {
+        let mut options = StoreOptions::new(self.database.url(), SERVER_NAME);
+        options.driven = is_driven;
+        let opened = Store::open(options).await;
+        let store = opened.expect("the test's database opens");
+        let clock = self.clock.clone();
+        let chance = Arc::new(SeededChance::new(
+            self.next_seed.fetch_add(1, Ordering::Relaxed),
+        ));
+        let key = find_or_make_signing_key(&store, &*clock, &*chance, None);
+        // Without effect but in a simulation, where nobody else would commit the key.
+        let key = driven(&store, key).await.expect("the database takes a key");
+        let name = OwnedServerName::try_from(SERVER_NAME).expect("the name is valid");
+        let server = Arc::new(Server {
+            name,
+            key,
+            clock,
+            chance,
+        });
+        let accounts = AccountSettings::new(self.registration_open, PasswordCost::Low);
+        let app = App::new(server, store, Arc::new(accounts), HttpSettings::default());
+        let api = ClientApi::new(app.clone(), RoomVersionId::V12);
+        let surfaces = myelin_client_api::router(api);
+        let router = myelin_http::finish(app.clone(), surfaces);
+        Node { app, router }
+    }
+
+    async fn stop_nodes(&self) {
+        let nodes = self.nodes.replace(Vec::new());
+        for node in nodes.iter() {
+            node.app.shutdown.begin();
+        }
+        self.tasks.lock().await.shutdown().await;
+        for node in nodes.iter() {
+            node.app.store.close().await;
+        }
+    }
+}
+
+async fn bind() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener
+        .local_addr()
+        .expect("a bound socket has an address");
+    (listener, address)
+}
+
+fn whole(request: http::request::Builder, body: &str) -> Request<String> {
+    request
+        .body(body.to_owned())
+        .expect("a test gives a valid path")
+}
