@@ -1,19 +1,29 @@
 //! `POST /_matrix/client/v3/register`
 
-use std::sync::Arc;
-
-use http::StatusCode;
-use myelin_accounts::{AccountSettings, PasswordCost};
+use myelin_testkit::{TestServer, three_modes};
 use serde_json::{Value, json};
 
-use crate::{REGISTER, TestApi, WHOAMI, access_token};
+use crate::accounts::{Accounts, REGISTER, WHOAMI, access_token};
 
-#[tokio::test]
-async fn an_account_is_made_after_the_dummy_stage() {
-    let api = TestApi::start().await;
+three_modes!(
+    an_account_is_made_after_the_dummy_stage,
+    a_session_without_a_stage_is_asked_again,
+    another_stage_fails_and_the_flows_are_said_again,
+    a_name_is_taken_once_and_refused_before_authentication,
+    of_many_who_want_a_name_at_once_one_gets_it,
+    names_keep_to_the_grammar,
+    a_name_is_chosen_for_who_gives_none,
+    without_login_there_is_no_token,
+    the_device_is_the_one_that_was_asked_for,
+    what_is_missing_or_mistaken_is_named,
+    a_closed_server_registers_nobody,
+);
+
+async fn an_account_is_made_after_the_dummy_stage(server: &TestServer) {
+    let api = Accounts { server };
     let wish = json!({"username": "alice", "password": "wonderland"});
     let answer = api.post(REGISTER, wish.clone()).await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.status, 401);
     assert_eq!(answer.body["flows"], json!([{"stages": ["m.login.dummy"]}]));
     assert_eq!(answer.body["params"], json!({}));
     assert_eq!(answer.body.get("errcode"), None);
@@ -22,30 +32,28 @@ async fn an_account_is_made_after_the_dummy_stage() {
 
     let auth = json!({"auth": {"type": "m.login.dummy", "session": session}});
     let answer = api.register("alice", auth).await;
-    assert_eq!(answer.body["user_id"], "@alice:example.org");
+    assert_eq!(answer.body["user_id"], "@alice:localhost");
     let device = answer.body["device_id"].as_str().unwrap();
     assert_eq!(device.len(), 10, "{device}");
     let whoami = api.get(WHOAMI, &access_token(&answer)).await;
     assert_eq!(
         whoami.body,
-        json!({"user_id": "@alice:example.org", "device_id": device})
+        json!({"user_id": "@alice:localhost", "device_id": device})
     );
 }
 
-#[tokio::test]
-async fn a_session_without_a_stage_is_asked_again() {
-    let api = TestApi::start().await;
+async fn a_session_without_a_stage_is_asked_again(server: &TestServer) {
+    let api = Accounts { server };
     let answer = api
         .post(REGISTER, json!({"auth": {"session": "mine"}}))
         .await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.status, 401);
     assert_eq!(answer.body["session"], "mine");
     assert_eq!(answer.body.get("errcode"), None);
 }
 
-#[tokio::test]
-async fn another_stage_fails_and_the_flows_are_said_again() {
-    let api = TestApi::start().await;
+async fn another_stage_fails_and_the_flows_are_said_again(server: &TestServer) {
+    let api = Accounts { server };
     for stage in ["m.login.sso", "org.example.magic"] {
         let auth = json!({"auth": {"type": stage, "session": "mine"}});
         let answer = api.register("alice", auth).await;
@@ -55,9 +63,8 @@ async fn another_stage_fails_and_the_flows_are_said_again() {
     }
 }
 
-#[tokio::test]
-async fn a_name_is_taken_once_and_refused_before_authentication() {
-    let api = TestApi::start().await;
+async fn a_name_is_taken_once_and_refused_before_authentication(server: &TestServer) {
+    let api = Accounts { server };
     access_token(&api.register("alice", json!({})).await);
     for name in ["alice", "Alice"] {
         let answer = api.register(name, json!({})).await;
@@ -67,12 +74,11 @@ async fn a_name_is_taken_once_and_refused_before_authentication() {
     }
 }
 
-#[tokio::test]
-async fn of_many_who_want_a_name_at_once_one_gets_it() {
-    let api = TestApi::start().await;
+async fn of_many_who_want_a_name_at_once_one_gets_it(server: &TestServer) {
+    let api = Accounts { server };
     let wish = || api.register("alice", json!({}));
     let (a, b, c, d) = tokio::join!(wish(), wish(), wish(), wish());
-    let codes = [a, b, c, d].map(|answer| answer.status.as_u16());
+    let codes = [a, b, c, d].map(|answer| answer.status);
     assert_eq!(
         codes.iter().filter(|code| **code == 200).count(),
         1,
@@ -85,13 +91,12 @@ async fn of_many_who_want_a_name_at_once_one_gets_it() {
     );
 }
 
-#[tokio::test]
-async fn names_keep_to_the_grammar() {
-    let api = TestApi::start().await;
-    let long = "x".repeat(243);
+async fn names_keep_to_the_grammar(server: &TestServer) {
+    let api = Accounts { server };
+    let long = "x".repeat(245);
     for name in [
         "",
-        "@alice:example.org",
+        "@alice:localhost",
         "al ice",
         "älice",
         "a\u{0}b",
@@ -102,26 +107,23 @@ async fn names_keep_to_the_grammar() {
         assert_eq!(answer.code(), (400, "M_INVALID_USERNAME"), "{name}");
     }
     for (name, user) in [
-        ("a.b_c=d-e/f+1", "@a.b_c=d-e/f+1:example.org"),
-        ("BOB", "@bob:example.org"),
-        (&long[1..], &format!("@{}:example.org", &long[1..])),
+        ("a.b_c=d-e/f+1", "@a.b_c=d-e/f+1:localhost"),
+        ("BOB", "@bob:localhost"),
+        (&long[1..], &format!("@{}:localhost", &long[1..])),
     ] {
         let answer = api.register(name, json!({})).await;
         assert_eq!(answer.body["user_id"], user, "{answer:?}");
     }
 }
 
-#[tokio::test]
-async fn a_name_is_chosen_for_who_gives_none() {
-    let api = TestApi::start().await;
+async fn a_name_is_chosen_for_who_gives_none(server: &TestServer) {
+    let api = Accounts { server };
     let first = api.register("x", json!({"username": null})).await;
     let second = api.register("x", json!({"username": null})).await;
     for answer in [&first, &second] {
         access_token(answer);
         let user = answer.body["user_id"].as_str().unwrap();
-        let localpart = user
-            .trim_start_matches('@')
-            .trim_end_matches(":example.org");
+        let localpart = user.trim_start_matches('@').trim_end_matches(":localhost");
         assert_eq!(localpart.len(), 18, "{user}");
         assert!(
             localpart.bytes().all(|byte| byte.is_ascii_lowercase()),
@@ -131,21 +133,19 @@ async fn a_name_is_chosen_for_who_gives_none() {
     assert_ne!(first.body["user_id"], second.body["user_id"]);
 }
 
-#[tokio::test]
-async fn without_login_there_is_no_token() {
-    let api = TestApi::start().await;
+async fn without_login_there_is_no_token(server: &TestServer) {
+    let api = Accounts { server };
     let answer = api.register("alice", json!({"inhibit_login": true})).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.body["user_id"], "@alice:example.org");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["user_id"], "@alice:localhost");
     assert_eq!(answer.body.get("access_token"), None);
     let device = answer.body.get("device_id").unwrap_or(&Value::Null);
     assert_eq!(device, &Value::Null);
     access_token(&api.login(json!({})).await);
 }
 
-#[tokio::test]
-async fn the_device_is_the_one_that_was_asked_for() {
-    let api = TestApi::start().await;
+async fn the_device_is_the_one_that_was_asked_for(server: &TestServer) {
+    let api = Accounts { server };
     let device = json!({"device_id": "PHONE", "initial_device_display_name": "Alice's phone"});
     let answer = api.register("alice", device).await;
     assert_eq!(answer.body["device_id"], "PHONE");
@@ -159,9 +159,8 @@ async fn the_device_is_the_one_that_was_asked_for() {
     }
 }
 
-#[tokio::test]
-async fn what_is_missing_or_mistaken_is_named() {
-    let api = TestApi::start().await;
+async fn what_is_missing_or_mistaken_is_named(server: &TestServer) {
+    let api = Accounts { server };
     let answer = api.register("alice", json!({"password": null})).await;
     assert_eq!(answer.code(), (400, "M_MISSING_PARAM"));
     assert!(answer.error().contains("`password`"));
@@ -177,14 +176,16 @@ async fn what_is_missing_or_mistaken_is_named() {
     assert_eq!(answer.code(), (401, "M_UNKNOWN_TOKEN"));
 }
 
-#[tokio::test]
-async fn a_closed_server_registers_nobody() {
-    let closed = Arc::new(AccountSettings::new(false, PasswordCost::Low));
-    let api = TestApi::start_with(|app| app.accounts = closed).await;
+async fn a_closed_server_registers_nobody(server: &TestServer) {
+    let Some(server) = TestServer::start_closed(server.mode()).await else {
+        return;
+    };
+    let api = Accounts { server: &server };
     for answer in [
         api.register("alice", json!({})).await,
         api.post(REGISTER, json!({})).await,
     ] {
         assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
     }
+    server.stop().await;
 }
