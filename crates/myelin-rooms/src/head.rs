@@ -143,20 +143,14 @@ impl Heads {
             .live()
             .entries_since(foreign.applied, &mut |entry| entry.kind == LogKind::Event);
         let slots = self.slots.lock();
+        let mark = |slot: &Arc<Slot>| slot.stale.store(true, Ordering::Release);
         match entries {
-            Some(entries) => {
-                for entry in entries
-                    .iter()
-                    .filter(|entry| !foreign.own.remove(&entry.reference))
-                {
-                    if let Some(slot) = slots.get(&entry.subject) {
-                        slot.stale.store(true, Ordering::Release);
-                    }
-                }
-            }
-            None => slots
-                .values()
-                .for_each(|slot| slot.stale.store(true, Ordering::Release)),
+            Some(entries) => entries
+                .iter()
+                .filter(|entry| !foreign.own.remove(&entry.reference))
+                .filter_map(|entry| slots.get(&entry.subject))
+                .for_each(mark),
+            None => slots.values().for_each(mark),
         }
         foreign.applied = position;
         Ok(())

@@ -43,7 +43,7 @@ impl Rooms {
                 state_key,
             }],
         )
-        .map_err(corrupt)?;
+        .map_err(|error| corrupt(&error))?;
         match self
             .walk(read, room, lookup)
             .await?
@@ -99,10 +99,10 @@ impl Rooms {
 }
 
 fn parse(root: &Bytes) -> StoreResult<Root> {
-    Root::from_bytes(root).map_err(corrupt)
+    Root::from_bytes(root).map_err(|error| corrupt(&error))
 }
 
-fn corrupt(error: TrieError) -> StoreError {
+fn corrupt(error: &TrieError) -> StoreError {
     StoreError::Corrupt {
         table: "state_nodes",
         column: 1,

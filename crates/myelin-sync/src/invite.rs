@@ -1,5 +1,7 @@
 //! What an invited user is told of a room: stripped state.
 
+use std::fmt::Write;
+
 use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -67,8 +69,10 @@ fn write_stripped(out: &mut String, event: &StoredEvent) -> StoreResult<()> {
         state_key,
         event_type,
     } = stripped;
-    out.push_str(&format!(
+    // Writing to a string cannot fail.
+    let _ = write!(
+        out,
         r#"{{"content":{content},"sender":{sender},"state_key":{state_key},"type":{event_type}}}"#
-    ));
+    );
     Ok(())
 }

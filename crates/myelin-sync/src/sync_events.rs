@@ -17,7 +17,7 @@ use crate::{
 /// Events of a room in one answer, unless the client asks otherwise.
 const TIMELINE_LIMIT: i64 = 10;
 /// Longest wait, whatever the client asks for: proxies in between rarely wait longer.
-pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_mins(2);
 
 /// A poll.
 #[derive(Clone, Debug)]
@@ -92,17 +92,9 @@ impl Syncs {
                         .await?;
                 }
                 Some(own) if own.membership == Membership::Join => {
-                    let known = self.root_at(&mut read, room, since).await?;
-                    let joined = if self
-                        .was_joined(&mut read, viewer.user, (room, &known))
-                        .await?
-                    {
-                        self.room_since(&mut read, room, &numbers, since).await?
-                    } else {
-                        let at = (room, changes.position);
-                        self.joined_room(&mut read, at, TIMELINE_LIMIT, StateAt::TimelineStart)
-                            .await?
-                    };
+                    let span = (since, changes.position);
+                    let room = (room, &numbers[..]);
+                    let joined = self.room_joined(&mut read, viewer.user, room, span).await?;
                     self.write_joined(&mut sections.join, &joined, viewer)?;
                 }
                 Some(own) => {
@@ -118,6 +110,23 @@ impl Syncs {
             }
         }
         Ok(sections.finish(changes.position))
+    }
+
+    /// A room that the user has joined since: whole, unless the user was in it before.
+    async fn room_joined(
+        &self,
+        read: &mut Read,
+        user: i64,
+        (room, numbers): (i64, &[i64]),
+        (since, position): (i64, i64),
+    ) -> StoreResult<JoinedRoom> {
+        let known = self.root_at(read, room, since).await?;
+        if self.was_joined(read, user, (room, &known)).await? {
+            return self.room_since(read, room, numbers, since).await;
+        }
+        let at = (room, position);
+        self.joined_room(read, at, TIMELINE_LIMIT, StateAt::TimelineStart)
+            .await
     }
 
     /// A room that the user was in all the time.

@@ -115,9 +115,9 @@ impl From<CreateRoomError> for Error {
             CreateRoomError::InvalidState {
                 error: AppendError::Store(error),
                 ..
-            } => error.into(),
+            }
+            | CreateRoomError::Store(error) => error.into(),
             CreateRoomError::InvalidState { .. } => bad_request(ErrorCode::InvalidRoomState),
-            CreateRoomError::Store(error) => error.into(),
         })
     }
 }

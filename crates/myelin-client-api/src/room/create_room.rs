@@ -13,6 +13,7 @@ use ruma::{
         error::ErrorCode,
     },
     room_version_rules::RoomVersionDisposition,
+    serde::Raw,
 };
 use serde_json::value::RawValue;
 
@@ -42,12 +43,8 @@ pub(crate) async fn create_room(
         invite: body.invite.clone(),
         is_direct: body.is_direct,
         initial_state: initial_state.collect::<Result<_, _>>()?,
-        creation_content: object(body.creation_content.as_ref().map(|content| content.json()))?,
-        power_levels_override: object(
-            body.power_level_content_override
-                .as_ref()
-                .map(|content| content.json()),
-        )?,
+        creation_content: object(body.creation_content.as_ref().map(Raw::json))?,
+        power_levels_override: object(body.power_level_content_override.as_ref().map(Raw::json))?,
         publish: public,
         transaction: None,
     };
