@@ -1,5 +1,7 @@
 //! The answer to a request, as a test looks at it.
 
+use std::fmt::Write;
+
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -76,7 +78,7 @@ pub fn encode(segment: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

@@ -10,17 +10,17 @@ macro_rules! three_modes {
         mod $name {
             #[test]
             fn sqlite() {
-                $crate::run($crate::Mode::Sqlite, super::$name);
+                $crate::run($crate::Mode::Sqlite, &super::$name);
             }
 
             #[test]
             fn postgres() {
-                $crate::run($crate::Mode::Postgres, super::$name);
+                $crate::run($crate::Mode::Postgres, &super::$name);
             }
 
             #[test]
             fn two_nodes() {
-                $crate::run($crate::Mode::TwoNodes, super::$name);
+                $crate::run($crate::Mode::TwoNodes, &super::$name);
             }
         }
     )+};
@@ -28,7 +28,7 @@ macro_rules! three_modes {
 
 /// Starts a server, runs the test, stops the server, and fails if something was logged as an
 /// error that the test did not expect.
-pub fn run(mode: Mode, test: impl AsyncFn(&TestServer)) {
+pub fn run(mode: Mode, test: &impl AsyncFn(&TestServer)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
