@@ -12,6 +12,7 @@ three_modes!(
     gives_the_room_an_alias,
     invites_whom_it_names,
     knows_every_room_version,
+    rooms_made_alike_at_one_time_are_two,
     refuses_an_alias_that_is_taken,
     refuses_what_makes_no_room,
 );
@@ -172,6 +173,21 @@ async fn knows_every_room_version(server: &TestServer) {
             "version {version}: {page}"
         );
     }
+}
+
+async fn rooms_made_alike_at_one_time_are_two(server: &TestServer) {
+    // The clock of the tests stands still.
+    let alice = server.user("alice").await;
+    let mut rooms = Vec::new();
+    for _ in 0..12 {
+        rooms.push(alice.create_room().await);
+    }
+    let (one, other) = tokio::join!(alice.create_room(), alice.create_room());
+    rooms.extend([one, other]);
+    let made = rooms.len();
+    rooms.sort();
+    rooms.dedup();
+    assert_eq!(rooms.len(), made);
 }
 
 async fn refuses_an_alias_that_is_taken(server: &TestServer) {

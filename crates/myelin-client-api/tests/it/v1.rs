@@ -3,11 +3,17 @@
 
 mod create_room;
 mod events;
+mod every_endpoint;
 mod initial_sync;
+mod levels;
 mod login;
+mod login_fallback_page;
 mod membership;
+mod presence;
 mod register;
+mod resume;
 mod send;
+mod transactions;
 
 use http::{Method, Request};
 use myelin_testkit::{Answer, TestServer, User, encode};

@@ -16,7 +16,6 @@ fn object(value: Value) -> Object {
 /// An event as today's API gives it.
 fn event(event_type: &str, state_key: Option<&str>, content: Value) -> Object {
     let mut event = object(json!({
-        "content": content,
         "event_id": format!("${event_type}"),
         "origin_server_ts": TS,
         "room_id": "!MkDbyRqnvTYnoxjLYx:localhost",
@@ -24,6 +23,7 @@ fn event(event_type: &str, state_key: Option<&str>, content: Value) -> Object {
         "type": event_type,
         "unsigned": {"age": 5},
     }));
+    event.insert("content".to_owned(), content);
     if let Some(state_key) = state_key {
         event.insert("state_key".to_owned(), state_key.into());
     }
