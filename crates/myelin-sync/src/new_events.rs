@@ -40,7 +40,7 @@ pub struct NewEvents {
 }
 
 impl Syncs {
-    /// What is new for a user. Cost: what changed, at most [`EVENTS_MAX`] events of it.
+    /// What is new for a user. Cost: what changed, at most 1,000 events of it.
     pub async fn new_events(&self, request: &EventsRequest) -> StoreResult<NewEvents> {
         let now = self.position().await?;
         let from = request.from.map(|from| from.position);

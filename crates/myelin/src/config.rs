@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, overridden by the environment, checked before anything starts.
 //!
-//! Start reading at [`load`]. Every key stands in the table of [`keys`].
+//! Start reading at [`load`]. Every key stands in the table of `keys.rs`.
 
 mod combinations;
 mod environment;
