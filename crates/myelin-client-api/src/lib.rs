@@ -17,7 +17,8 @@ mod uia;
 mod v1;
 
 use axum::{Router, extract::FromRef};
-use myelin_http::App;
+use http::Method;
+use myelin_http::{App, Routes};
 use myelin_rooms::Rooms;
 use myelin_sync::Syncs;
 use ruma::RoomVersionId;
@@ -59,6 +60,15 @@ impl FromRef<ClientApi> for App {
 
 /// All endpoints of this API.
 pub fn router(api: ClientApi) -> Router {
+    routes().into_router().merge(v1::router()).with_state(api)
+}
+
+/// Method and path of each endpoint of today's API, each under its newest stable path.
+pub fn endpoints() -> Vec<(Method, String)> {
+    routes().names().to_vec()
+}
+
+fn routes() -> Routes<ClientApi> {
     account::routes()
         .merge(discovery::routes())
         .merge(membership::routes())
@@ -67,7 +77,4 @@ pub fn router(api: ClientApi) -> Router {
         .merge(session::routes())
         .merge(state::routes())
         .merge(sync::routes())
-        .into_router()
-        .merge(v1::router())
-        .with_state(api)
 }

@@ -154,6 +154,7 @@ impl<R: Parse + Send> FromCall for Public<R> {
 #[derive(Debug)]
 pub struct Routes<S> {
     router: Router<S>,
+    names: Vec<(Method, String)>,
 }
 
 impl<S> Routes<S>
@@ -165,6 +166,7 @@ where
     pub fn new() -> Self {
         Self {
             router: Router::new(),
+            names: Vec::new(),
         }
     }
 
@@ -188,7 +190,7 @@ where
     /// Serves the paths of the ruma request `R` by a handler that reads or answers differently:
     /// where ruma's type is too strict, or an answer is streamed.
     #[must_use]
-    pub fn raw_endpoint<R, Q, F, Fut, E>(self, handler: F) -> Self
+    pub fn raw_endpoint<R, Q, F, Fut, E>(mut self, handler: F) -> Self
     where
         R: Metadata,
         Q: FromCall + 'static,
@@ -196,8 +198,11 @@ where
         Fut: Future<Output = Result<Response, E>> + Send,
         E: Into<MatrixError>,
     {
+        // Stable paths come last, the newest at the end.
+        let name = R::PATH_BUILDER.all_paths().last().unwrap_or_default();
+        self.names.push((R::METHOD, name.to_owned()));
         paths::<R>().into_iter().fold(self, |routes, path| {
-            routes.route(&R::METHOD, &path, handler.clone())
+            routes.add(&R::METHOD, &path, handler.clone())
         })
     }
 
@@ -214,6 +219,35 @@ where
         Fut: Future<Output = Result<Response, E>> + Send,
         E: Into<MatrixError>,
     {
+        self.names.push((method.clone(), path.to_owned()));
+        self.add(method, path, handler)
+    }
+
+    /// Adds the endpoints of another area.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.names.extend(other.names);
+        self
+    }
+
+    /// Method and path of each endpoint, under its newest stable path where it has several.
+    pub fn names(&self) -> &[(Method, String)] {
+        &self.names
+    }
+
+    /// The router, to be given its state and then to [`crate::finish`].
+    pub fn into_router(self) -> Router<S> {
+        self.router
+    }
+
+    fn add<Q, F, Fut, E>(mut self, method: &Method, path: &str, handler: F) -> Self
+    where
+        Q: FromCall + 'static,
+        F: Fn(S, Q) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response, E>> + Send,
+        E: Into<MatrixError>,
+    {
         let filter = MethodFilter::try_from(method.clone()).expect("Matrix uses no odd methods");
         let answer = async move |State(state): State<S>, request: Request| {
             let app = App::from_ref(&state);
@@ -222,18 +256,6 @@ where
         };
         self.router = self.router.route(path, on(filter, answer));
         self
-    }
-
-    /// Adds the endpoints of another area.
-    #[must_use]
-    pub fn merge(mut self, other: Self) -> Self {
-        self.router = self.router.merge(other.router);
-        self
-    }
-
-    /// The router, to be given its state and then to [`crate::finish`].
-    pub fn into_router(self) -> Router<S> {
-        self.router
     }
 }
 

@@ -9,17 +9,17 @@ macro_rules! three_modes {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
             #[test]
-            fn sqlite() {
+            pub(super) fn sqlite() {
                 $crate::run($crate::Mode::Sqlite, &super::$name);
             }
 
             #[test]
-            fn postgres() {
+            pub(super) fn postgres() {
                 $crate::run($crate::Mode::Postgres, &super::$name);
             }
 
             #[test]
-            fn two_nodes() {
+            pub(super) fn two_nodes() {
                 $crate::run($crate::Mode::TwoNodes, &super::$name);
             }
         }

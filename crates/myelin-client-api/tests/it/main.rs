@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod accounts;
+mod coverage;
 mod create_room;
 mod every_endpoint;
 mod get_message_events;
