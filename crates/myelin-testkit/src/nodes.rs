@@ -12,6 +12,7 @@ use axum::{Router, body::Body};
 use http::Request;
 use http_body_util::BodyExt;
 use myelin_http::App;
+use myelin_rooms::Rooms;
 use myelin_store::Store;
 use parking_lot::RwLock;
 use tower::ServiceExt;
@@ -25,6 +26,7 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// One process's worth of a server.
 pub(crate) struct Node {
     pub(crate) app: App,
+    pub(crate) rooms: Rooms,
     pub(crate) router: Router,
 }
 

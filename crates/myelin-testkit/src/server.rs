@@ -13,6 +13,7 @@ use myelin_accounts::{AccountSettings, PasswordCost, find_or_make_signing_key};
 use myelin_client_api::ClientApi;
 use myelin_core::{environment::Clock, server::Server};
 use myelin_http::{App, HttpSettings};
+use myelin_rooms::Rooms;
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use myelin_testdb::Cluster;
 use ruma::{OwnedServerName, RoomVersionId};
@@ -159,6 +160,11 @@ impl TestServer {
         nodes.iter().map(|node| node.app.store.clone()).collect()
     }
 
+    /// The use cases of the first node, for tests that need a large room or many rooms quickly.
+    pub fn rooms(&self) -> Rooms {
+        self.nodes.all()[0].rooms.clone()
+    }
+
     /// An error or a panic whose text contains this does not fail the test.
     pub fn expect_error(&self, text: &str) {
         logs::expect(text);
@@ -235,9 +241,10 @@ impl TestServer {
         let accounts = AccountSettings::new(self.registration_open, PasswordCost::Low);
         let app = App::new(server, store, Arc::new(accounts), HttpSettings::default());
         let api = ClientApi::new(app.clone(), RoomVersionId::V12);
+        let rooms = api.rooms.clone();
         let surfaces = myelin_client_api::router(api);
         let router = myelin_http::finish(app.clone(), surfaces);
-        Node { app, router }
+        Node { app, rooms, router }
     }
 
     async fn stop_nodes(&self) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod accounts;
+mod counts;
 mod coverage;
 mod create_room;
 mod every_endpoint;

@@ -1,0 +1,142 @@
+//! Cost follows the change: what a request reads and writes does not depend on how large the room
+//! is, or on how many rooms there are.
+
+use std::sync::Arc;
+
+use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings};
+use myelin_store::Counts;
+use myelin_testkit::{Mode, TestServer, User, run, text};
+use ruma::{CanonicalJsonObject, RoomId, RoomVersionId, UserId};
+use tokio::task::JoinSet;
+
+/// With two nodes in turns each one reads what the other has changed, so cost is counted on one.
+macro_rules! on_one_node {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn sqlite() {
+                super::run(super::Mode::Sqlite, &super::$name);
+            }
+
+            #[test]
+            fn postgres() {
+                super::run(super::Mode::Postgres, &super::$name);
+            }
+        }
+    )+};
+}
+
+on_one_node!(
+    a_message_costs_the_same_in_a_room_of_any_size,
+    a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms,
+);
+
+/// Requests in flight at once while a test prepares.
+const SIDE_BY_SIDE: usize = 64;
+
+async fn a_message_costs_the_same_in_a_room_of_any_size(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let small = room_of(server, &alice, 10).await;
+    let large = room_of(server, &alice, 10_000).await;
+    let in_small = cost(server, async || drop(alice.send(&small, "hello").await)).await;
+    let in_large = cost(server, async || drop(alice.send(&large, "hello").await)).await;
+    assert!(in_small.rows_written > 0, "{in_small:?}");
+    assert_eq!(in_small, in_large);
+}
+
+async fn a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms(server: &TestServer) {
+    let few = user_with_rooms(server, "few", 10).await;
+    let many = user_with_rooms(server, "many", 1_000).await;
+    let poll = async |user: &User| {
+        let since = text(&user.sync(None).await, "next_batch");
+        cost(server, async || drop(user.sync(Some(&since)).await)).await
+    };
+    let with_few = poll(&few).await;
+    let with_many = poll(&many).await;
+    assert!(with_few.statements > 0, "{with_few:?}");
+    assert_eq!(with_few, with_many);
+}
+
+/// What the request costs the second time: the first one fills the caches.
+async fn cost(server: &TestServer, request: impl AsyncFn()) -> Counts {
+    request().await;
+    let stores = server.stores();
+    let before = stores[0].counts();
+    request().await;
+    let after = stores[0].counts();
+    Counts {
+        statements: after.statements - before.statements,
+        rows_read: after.rows_read - before.rows_read,
+        rows_written: after.rows_written - before.rows_written,
+        batches: after.batches - before.batches,
+        trie_nodes_read: after.trie_nodes_read - before.trie_nodes_read,
+    }
+}
+
+/// A room with this many members, its creator among them.
+async fn room_of(server: &TestServer, creator: &User, members: usize) -> String {
+    let room = creator.create_public_room().await;
+    let room_id = Arc::new(RoomId::parse(&room).unwrap());
+    let rooms = server.rooms();
+    side_by_side(1..members, |number| {
+        let (rooms, room_id) = (rooms.clone(), room_id.clone());
+        async move {
+            let user = UserId::parse(format!("@member{number}:localhost")).unwrap();
+            let join = Join {
+                room_id: &room_id,
+                user: &user,
+                reason: None,
+                transaction: None,
+            };
+            rooms.join(join).await.unwrap();
+        }
+    })
+    .await;
+    room
+}
+
+async fn user_with_rooms(server: &TestServer, name: &str, count: usize) -> User {
+    let user = server.user(name).await;
+    let creator = Arc::new(UserId::parse(&user.id).unwrap());
+    let rooms = server.rooms();
+    side_by_side(0..count, |_| {
+        let (rooms, creator) = (rooms.clone(), creator.clone());
+        async move {
+            let create = CreateRoom {
+                creator: &creator,
+                room_version: RoomVersionId::V12,
+                settings: RoomSettings::preset(Preset::PublicChat),
+                alias_localpart: None,
+                name: None,
+                topic: None,
+                invite: Vec::new(),
+                is_direct: false,
+                initial_state: Vec::new(),
+                creation_content: CanonicalJsonObject::new(),
+                power_levels_override: CanonicalJsonObject::new(),
+                publish: false,
+                transaction: None,
+            };
+            rooms.create_room(create).await.unwrap();
+        }
+    })
+    .await;
+    user
+}
+
+/// Does this for each number, some at a time.
+async fn side_by_side<F>(numbers: std::ops::Range<usize>, task: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for number in numbers {
+        if running.len() == SIDE_BY_SIDE {
+            running.join_next().await.unwrap().unwrap();
+        }
+        running.spawn(task(number));
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
