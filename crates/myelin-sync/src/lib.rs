@@ -5,6 +5,7 @@
 
 mod activity;
 mod changes;
+pub mod filter;
 mod initial;
 mod invite;
 mod messages;
