@@ -115,7 +115,7 @@ impl Syncs {
         access: &RoomAccess,
         token: Token,
     ) -> Result<RoomToken, StoreError> {
-        let StreamToken { position } = match token {
+        let StreamToken { position, .. } = match token {
             Token::Room(place) => return Ok(place),
             Token::Stream(token) => token,
         };

@@ -259,7 +259,7 @@ impl Sections {
             invite,
             leave,
         } = self;
-        let next_batch = StreamToken { position };
+        let next_batch = StreamToken::at(position);
         format!(
             r#"{{"next_batch":"{next_batch}","rooms":{{"join":{{{join}}},"invite":{{{invite}}},"leave":{{{leave}}}}}}}"#
         )

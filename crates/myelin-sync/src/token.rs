@@ -2,12 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
-/// A position in the log: everything up to it was seen. Printed as `s39_0_0`; the second and third
-/// part are places for what may lag behind the log.
+/// A position in the log, with those of what is not logged: everything up to it was seen. Printed
+/// as `s39_18_0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamToken {
-    /// The position.
+    /// The position in the log.
     pub position: i64,
+    /// The live sequence up to which presence was shown.
+    pub presence: i64,
+    /// The live sequence up to which typing was shown; 0: the client was last told that nobody
+    /// types anywhere.
+    pub typing: i64,
+}
+
+impl StreamToken {
+    /// A position in the log for a client that was shown neither presence nor typing.
+    pub const fn at(position: i64) -> Self {
+        Self {
+            position,
+            presence: 0,
+            typing: 0,
+        }
+    }
 }
 
 /// A place between two events of a room. Printed as `t7-12_0_0`: the depth is for the eye, as the
@@ -36,7 +52,12 @@ pub struct TokenError(String);
 
 impl fmt::Display for StreamToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}_0_0", self.position)
+        let Self {
+            position,
+            presence,
+            typing,
+        } = self;
+        write!(f, "s{position}_{presence}_{typing}")
     }
 }
 
@@ -52,12 +73,17 @@ impl FromStr for Token {
     fn from_str(text: &str) -> Result<Self, TokenError> {
         let invalid = || TokenError(text.chars().take(64).collect());
         let (place, lags) = text.split_once('_').unwrap_or((text, "0"));
-        if !lags.split('_').all(|part| number(part).is_some()) {
-            return Err(invalid());
-        }
+        let lags: Option<Vec<i64>> = lags.split('_').map(number).collect();
+        let lags = lags.ok_or_else(invalid)?;
+        let lag = |index| lags.get(index).copied().unwrap_or_default();
         if let Some(position) = place.strip_prefix('s') {
             let position = number(position).ok_or_else(invalid)?;
-            return Ok(Self::Stream(StreamToken { position }));
+            let (presence, typing) = (lag(0), lag(1));
+            return Ok(Self::Stream(StreamToken {
+                position,
+                presence,
+                typing,
+            }));
         }
         let place = place.strip_prefix('t').ok_or_else(invalid)?;
         let (depth, before) = place.split_once('-').ok_or_else(invalid)?;
@@ -93,9 +119,15 @@ mod tests {
 
     #[test]
     fn tokens_come_back_as_they_were_printed() {
-        let stream = StreamToken { position: 39 };
-        assert_eq!(stream.to_string(), "s39_0_0");
-        assert_eq!("s39_18_0".parse(), Ok(stream), "the guide's own token");
+        let stream = StreamToken {
+            position: 39,
+            presence: 18,
+            typing: 0,
+        };
+        assert_eq!(stream.to_string(), "s39_18_0", "the guide's own token");
+        assert_eq!("s39_18_0".parse(), Ok(stream));
+        assert_eq!("s39".parse(), Ok(StreamToken::at(39)));
+        assert_eq!("s39_0_0_7".parse(), Ok(StreamToken::at(39)));
         for before in [12, 0, -12] {
             let room = RoomToken { depth: 5, before };
             assert_eq!(room.to_string().parse(), Ok(Token::Room(room)));

@@ -38,10 +38,7 @@ pub(super) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<
     let limit = i64::try_from(limit.min(LIMIT_MAX)).unwrap_or_default();
     let viewer = request::viewer(&client);
     let overview = api.syncs.overview(&viewer, limit, StateAt::Now).await?;
-    let end = StreamToken {
-        position: overview.position,
-    }
-    .to_string();
+    let end = StreamToken::at(overview.position).to_string();
     let caller = Caller {
         api: &api,
         user: &client.user,

@@ -43,7 +43,7 @@ pub(super) async fn listen_to_new_events(
         }
     };
     let chunk = chunk(&api, &client, &new).await?;
-    let token = |position| StreamToken { position }.to_string();
+    let token = |position| StreamToken::at(position).to_string();
     let answer = json!({ "chunk": chunk, "end": token(new.end), "start": token(new.start) });
     let mut response = reply(&answer);
     // The same address is asked again, and the answer is another one then.
