@@ -2,7 +2,7 @@
 
 use myelin_core::membership::Membership;
 
-use crate::{OnConflict, Read, Row, StoreError, StoreResult, Table, WriteSet, int};
+use crate::{OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int};
 
 // Written only together with a room's head, whose expectation orders the writers.
 static MEMBERSHIPS: Table = Table {
@@ -46,6 +46,28 @@ pub async fn list_by_user(
     let parameters = [user.into(), membership.as_number().into()];
     let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
     rows.iter().map(from_row).collect()
+}
+
+/// Rooms in which a user has one of these memberships: at most `limit`, in the order of their
+/// numbers, after the room `after`. So work over all of a user's rooms can be done in slices.
+pub async fn list_rooms_after(
+    read: &mut Read,
+    user: i64,
+    memberships: &[Membership],
+    (after, limit): (i64, i64),
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT room FROM memberships
+               WHERE user_number = $1 AND membership = ANY($2) AND room > $3
+               ORDER BY room LIMIT $4";
+    let numbers = memberships.iter().map(|membership| membership.as_number());
+    let parameters = [
+        user.into(),
+        Param::Ints(numbers.collect()),
+        after.into(),
+        limit.into(),
+    ];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
 }
 
 /// Users with this membership of a room: at most `limit`, in the order of their numbers.

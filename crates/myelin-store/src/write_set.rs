@@ -98,6 +98,11 @@ pub enum LogKind {
     Membership = 2,
     /// A user's sessions changed: subject user, reference 0.
     Sessions = 3,
+    /// A user's account data changed: subject user, reference the interned key that names the room
+    /// and the type (see [`crate::account_data`]).
+    AccountData = 4,
+    /// A job is to be done: subject [`crate::jobs::JOBS_SUBJECT`], reference 0.
+    Jobs = 6,
 }
 
 impl LogKind {
@@ -106,7 +111,7 @@ impl LogKind {
     pub const fn is_latest(self) -> bool {
         match self {
             Self::Event | Self::Membership => false,
-            Self::Sessions => true,
+            Self::Sessions | Self::AccountData | Self::Jobs => true,
         }
     }
 
@@ -116,6 +121,8 @@ impl LogKind {
             1 => Some(Self::Event),
             2 => Some(Self::Membership),
             3 => Some(Self::Sessions),
+            4 => Some(Self::AccountData),
+            6 => Some(Self::Jobs),
             _ => None,
         }
     }

@@ -39,3 +39,42 @@ async fn users_of_a_room_are_listed_by_membership_up_to_a_limit() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn rooms_of_a_user_are_listed_in_slices() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        let memberships = [
+            (3, 10, Membership::Join),
+            (1, 10, Membership::Join),
+            (2, 10, Membership::Invite),
+            (4, 10, Membership::Leave),
+            (5, 10, Membership::Join),
+            (6, 11, Membership::Join),
+        ];
+        for (room, user, membership) in memberships {
+            let event = room * user;
+            upsert(
+                &mut writes,
+                &UserMembership {
+                    room,
+                    user,
+                    membership,
+                    event,
+                },
+            );
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        for (wanted, slice, rooms) in [
+            (&[Membership::Join][..], (0, 10), vec![1, 3, 5]),
+            (&[Membership::Join, Membership::Invite], (0, 2), vec![1, 2]),
+            (&[Membership::Join, Membership::Invite], (2, 2), vec![3, 5]),
+            (&[Membership::Knock], (0, 10), vec![]),
+        ] {
+            let found = list_rooms_after(&mut read, 10, wanted, slice).await;
+            assert_eq!(found.unwrap(), rooms);
+        }
+        nodes.close().await;
+    }
+}

@@ -1,0 +1,28 @@
+-- What users keep here beside their accounts, and the work over many rooms that requests leave behind.
+
+CREATE TABLE jobs (
+    kind {int} NOT NULL,
+    -- The interned user id that the job is about.
+    subject {int} NOT NULL,
+    -- The fence: raised by each change, so that who lost the lease is stopped.
+    version {int} NOT NULL,
+    -- Everything up to this room number is done.
+    cursor {int} NOT NULL,
+    data {bytes} NOT NULL,
+    -- 0: nobody works on it.
+    holder {int} NOT NULL,
+    -- Nobody but the holder takes it before: the lease's end, or the time of the next attempt.
+    due_ms {int} NOT NULL,
+    failures {int} NOT NULL,
+    PRIMARY KEY (kind, subject)
+){table_options};
+CREATE INDEX jobs_by_due ON jobs (due_ms);
+
+CREATE TABLE profiles (
+    user_number {int} NOT NULL PRIMARY KEY,
+    version {int} NOT NULL,
+    displayname {bytes},
+    avatar_url {bytes},
+    -- The other fields: one JSON object.
+    fields {bytes} NOT NULL
+){table_options};
