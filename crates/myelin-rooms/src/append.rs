@@ -1,6 +1,7 @@
 //! Appending events to a room: build, authorise, hash, sign, advance the head, queue the set.
 
 mod auth_state;
+mod member_profile;
 
 use std::sync::Arc;
 
@@ -166,6 +167,7 @@ impl OpenRoom<'_> {
         &mut self,
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
+        let content = self.with_profile(draft).await?;
         let head = self
             .locked
             .get()
@@ -182,7 +184,7 @@ impl OpenRoom<'_> {
             sender: draft.sender,
             event_type: draft.event_type,
             state_key: draft.state_key,
-            content: draft.content.clone(),
+            content,
             redacts: draft.redacts,
             prev_events: &extremities.collect::<Vec<_>>(),
             auth_events: &auth_events,

@@ -8,6 +8,7 @@ mod aliases;
 mod append;
 mod create;
 mod head;
+mod jobs;
 mod membership;
 mod numbers;
 mod send;

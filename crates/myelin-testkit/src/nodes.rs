@@ -15,6 +15,7 @@ use myelin_http::App;
 use myelin_rooms::Rooms;
 use myelin_store::Store;
 use parking_lot::RwLock;
+use tokio::{sync::Mutex, task::JoinSet};
 use tower::ServiceExt;
 
 use crate::Answer;
@@ -28,6 +29,18 @@ pub(crate) struct Node {
     pub(crate) app: App,
     pub(crate) rooms: Rooms,
     pub(crate) router: Router,
+    /// What goes on without requests, until the shutdown begins.
+    pub(crate) background: Mutex<JoinSet<()>>,
+}
+
+impl Node {
+    /// Waits for what goes on in the background, once the shutdown has begun.
+    pub(crate) async fn background_ended(&self) {
+        let mut background = self.background.lock().await;
+        while let Some(ended) = background.join_next().await {
+            ended.expect("nothing in the background panics");
+        }
+    }
 }
 
 /// One node, or several over one database, which take turns.

@@ -242,9 +242,18 @@ impl TestServer {
         let app = App::new(server, store, Arc::new(accounts), HttpSettings::default());
         let api = ClientApi::new(app.clone(), RoomVersionId::V12);
         let rooms = api.rooms.clone();
+        let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
+        let mut background = JoinSet::new();
+        background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
         let surfaces = myelin_client_api::router(api);
         let router = myelin_http::finish(app.clone(), surfaces);
-        Node { app, rooms, router }
+        let background = Mutex::new(background);
+        Node {
+            app,
+            rooms,
+            router,
+            background,
+        }
     }
 
     async fn stop_nodes(&self) {
@@ -254,6 +263,8 @@ impl TestServer {
         }
         self.tasks.lock().await.shutdown().await;
         for node in nodes.iter() {
+            // In a simulation nobody else would commit what is still under way.
+            driven(&node.app.store, node.background_ended()).await;
             node.app.store.close().await;
         }
     }

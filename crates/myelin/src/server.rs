@@ -47,6 +47,8 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     certificates: Vec<Arc<Certificate>>,
     listeners: JoinSet<()>,
+    /// What goes on without requests; it ends with the shutdown.
+    background: JoinSet<()>,
 }
 
 /// Starts a server. When this returns, its listeners answer; when it fails, none ever did.
@@ -65,12 +67,17 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
             return Err(error);
         }
     };
-    let routers = Routers::new(settings, &app);
+    let api = ClientApi::new(app.clone(), settings.rooms.default_version.clone());
+    let mut background = JoinSet::new();
+    let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
+    background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
+    let routers = Routers::new(&app, api);
     let mut running = Running {
         app,
         addresses: Vec::new(),
         certificates: Vec::new(),
         listeners: JoinSet::new(),
+        background,
     };
     for (bound, listener) in bound.into_iter().zip(&settings.listeners) {
         if let Err(error) = running.listen(bound, routers.of(listener)) {
@@ -99,10 +106,12 @@ impl Running {
         }
     }
 
-    /// Stops listening, lets what is in flight finish for a few seconds, and closes the database.
+    /// Stops listening, lets what is in flight finish for a few seconds, jobs too, and closes the
+    /// database.
     pub async fn stop(mut self) {
         self.app.shutdown.begin();
         while self.listeners.join_next().await.is_some() {}
+        while self.background.join_next().await.is_some() {}
         self.app.store.close().await;
     }
 
@@ -129,8 +138,7 @@ struct Routers {
 }
 
 impl Routers {
-    fn new(settings: &Settings, app: &App) -> Self {
-        let api = ClientApi::new(app.clone(), settings.rooms.default_version.clone());
+    fn new(app: &App, api: ClientApi) -> Self {
         Self {
             client: finish(app.clone(), myelin_client_api::router(api)),
             bare: finish(app.clone(), Router::new()),

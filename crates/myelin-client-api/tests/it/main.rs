@@ -8,6 +8,7 @@ mod create_room;
 mod every_endpoint;
 mod get_message_events;
 mod get_supported_versions;
+mod jobs;
 mod join_room;
 mod login;
 mod logout;
