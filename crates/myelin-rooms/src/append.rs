@@ -162,6 +162,17 @@ impl OpenRoom<'_> {
             .unwrap_or(Membership::Leave))
     }
 
+    /// The state event with this type and key.
+    pub(crate) async fn state(&mut self, key: StateKey) -> Result<StateEvent, StoreError> {
+        let Some(head) = self.locked.get() else {
+            return Ok(None);
+        };
+        let found = head
+            .find_state(&self.rooms.store, &mut self.read, &[key])
+            .await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
     /// Builds an event on the head, authorises it and advances the head by it.
     pub(crate) async fn append(
         &mut self,

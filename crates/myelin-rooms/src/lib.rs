@@ -6,6 +6,7 @@
 mod access;
 mod aliases;
 mod append;
+mod change_state;
 mod create;
 mod head;
 mod jobs;
@@ -23,6 +24,7 @@ use myelin_store::Store;
 pub use access::{AccessError, RoomAccess};
 pub use aliases::AliasError;
 pub use append::AppendError;
+pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
 pub use membership::{Invite, InviteError, Join, JoinError, Leave, LeaveError};
 pub use send::{SendError, SendEvent, SetState};

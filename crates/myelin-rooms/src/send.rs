@@ -131,7 +131,7 @@ impl Rooms {
         }
     }
 
-    async fn open_joined<'a>(
+    pub(crate) async fn open_joined<'a>(
         &'a self,
         room_id: &'a RoomId,
         draft: &Draft<'_>,

@@ -23,6 +23,22 @@ impl Rooms {
         self.load(read, &numbers).await
     }
 
+    /// The state events of one type at a root. Cost: their number.
+    pub async fn state_of_type(
+        &self,
+        read: &mut Read,
+        (room, root): (i64, &Bytes),
+        event_type: &str,
+    ) -> StoreResult<Vec<StoredEvent>> {
+        let Some(event_type) = self.store.find_interned(event_type.as_bytes()).await? else {
+            return Ok(Vec::new());
+        };
+        let list = List::of_type(parse(root)?, event_type).map_err(|error| corrupt(&error))?;
+        let entries = self.walk(read, room, list).await?;
+        let numbers: Vec<i64> = entries.into_iter().map(|(_, number)| number).collect();
+        self.load(read, &numbers).await
+    }
+
     /// The state event with this type and key at a root.
     pub async fn state_event(
         &self,
