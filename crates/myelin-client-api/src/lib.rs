@@ -68,6 +68,11 @@ pub fn endpoints() -> Vec<(Method, String)> {
     routes().names().to_vec()
 }
 
+/// Method and path of each endpoint of the API of 2014.
+pub fn endpoints_of_2014() -> Vec<(Method, String)> {
+    v1::routes().names().to_vec()
+}
+
 fn routes() -> Routes<ClientApi> {
     account::routes()
         .merge(discovery::routes())

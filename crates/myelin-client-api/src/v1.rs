@@ -6,7 +6,15 @@
 
 mod create_room;
 mod curl;
+mod get_current_state;
 mod get_login_types;
+mod get_member_events;
+mod get_message_events;
+mod get_one_event;
+mod get_registration_flows;
+mod get_state_event_for_key;
+mod get_state_events;
+mod get_turn_server_info;
 mod initial_sync;
 mod invite_user;
 mod join_room_by_id;
@@ -19,6 +27,7 @@ mod modern;
 mod register;
 mod request;
 mod send_message_event;
+mod send_state_event;
 mod view;
 
 use axum::{Router, middleware::from_fn, response::Response};
@@ -30,7 +39,16 @@ use crate::ClientApi;
 
 /// The endpoints with what surrounds them.
 pub(crate) fn router() -> Router<ClientApi> {
-    let routes = twins("/createRoom", create_room::create_room)
+    routes().into_router().layer(from_fn(curl::indent))
+}
+
+/// The endpoints.
+pub(crate) fn routes() -> Routes<ClientApi> {
+    login_fallback::add(acts().merge(accounts()).merge(rooms()).merge(stream()))
+}
+
+fn acts() -> Routes<ClientApi> {
+    twins("/createRoom", create_room::create_room)
         .merge(twins(
             "/join/{room}",
             join_room_by_id_or_alias::join_room_by_id_or_alias,
@@ -45,26 +63,69 @@ pub(crate) fn router() -> Router<ClientApi> {
             "/rooms/{room}/send/{type}",
             send_message_event::send_message_event,
         ))
+}
+
+fn accounts() -> Routes<ClientApi> {
+    let (get, post) = (&Method::GET, &Method::POST);
+    Routes::new()
+        .route(get, &path("/login"), get_login_types::get_login_types)
+        .route(post, &path("/login"), login::login)
         .route(
-            &Method::GET,
+            get,
+            &path("/register"),
+            get_registration_flows::get_registration_flows,
+        )
+        .route(post, &path("/register"), register::register)
+        .route(
+            get,
+            &path("/voip/turnServer"),
+            get_turn_server_info::get_turn_server_info,
+        )
+}
+
+fn rooms() -> Routes<ClientApi> {
+    let (get, put) = (&Method::GET, &Method::PUT);
+    let mut routes = Routes::new()
+        .route(
+            get,
+            &path("/rooms/{room}/initialSync"),
+            get_current_state::get_current_state,
+        )
+        .route(
+            get,
+            &path("/rooms/{room}/members"),
+            get_member_events::get_member_events,
+        )
+        .route(
+            get,
+            &path("/rooms/{room}/messages"),
+            get_message_events::get_message_events,
+        )
+        .route(
+            get,
+            &path("/rooms/{room}/state"),
+            get_state_events::get_state_events,
+        );
+    // An empty state key may be left out, and the slash before it.
+    for end in ["", "/", "/{key}"] {
+        let path = path(&format!("/rooms/{{room}}/state/{{type}}{end}"));
+        routes = routes
+            .route(get, &path, get_state_event_for_key::get_state_event_for_key)
+            .route(put, &path, send_state_event::send_state_event);
+    }
+    routes
+}
+
+fn stream() -> Routes<ClientApi> {
+    let get = &Method::GET;
+    Routes::new()
+        .route(
+            get,
             &path("/events"),
             listen_to_new_events::listen_to_new_events,
         )
-        .route(
-            &Method::GET,
-            &path("/initialSync"),
-            initial_sync::initial_sync,
-        )
-        .route(
-            &Method::GET,
-            &path("/login"),
-            get_login_types::get_login_types,
-        )
-        .route(&Method::POST, &path("/login"), login::login)
-        .route(&Method::POST, &path("/register"), register::register);
-    login_fallback::add(routes)
-        .into_router()
-        .layer(from_fn(curl::indent))
+        .route(get, &path("/events/{event}"), get_one_event::get_one_event)
+        .route(get, &path("/initialSync"), initial_sync::initial_sync)
 }
 
 /// Each act has two forms: `POST`, which does it again each time, and `PUT` with a transaction id

@@ -34,6 +34,14 @@ impl Syncs {
             );
         }
         let users: Vec<i64> = users.into_iter().collect();
+        let mut activities = self.activities_of(&users).await?;
+        activities.sort_by(|one, other| one.user.cmp(&other.user));
+        Ok(activities)
+    }
+
+    /// The last activity of these users, as far as it is known, in no particular order.
+    pub async fn activities_of(&self, users: &[i64]) -> StoreResult<Vec<Activity>> {
+        let mut read = self.store.read();
         let mut activities = Vec::new();
         for chunk in users.chunks(CHUNK) {
             let seen = sessions::list_last_seen(&mut read, chunk).await?;
@@ -45,7 +53,6 @@ impl Syncs {
                 }
             }));
         }
-        activities.sort_by(|one, other| one.user.cmp(&other.user));
         Ok(activities)
     }
 }

@@ -117,6 +117,21 @@ impl Syncs {
         Ok(overview)
     }
 
+    /// A room as it is now, with its newest events, and the position that this is true of.
+    pub async fn room_overview(
+        &self,
+        read: &mut Read,
+        room: i64,
+        limit: i64,
+    ) -> StoreResult<(i64, JoinedRoom)> {
+        let position = log::position(read).await?;
+        let at = (room, position);
+        Ok((
+            position,
+            self.joined_room(read, at, limit, StateAt::Now).await?,
+        ))
+    }
+
     /// A room as it was at a position, with its newest events.
     pub(crate) async fn joined_room(
         &self,
@@ -207,7 +222,7 @@ impl Syncs {
 }
 
 /// The place just before an event.
-pub(crate) fn place_before(event: &StoredEvent) -> RoomToken {
+pub fn place_before(event: &StoredEvent) -> RoomToken {
     RoomToken {
         depth: event.depth,
         before: event.room_order,
@@ -215,7 +230,7 @@ pub(crate) fn place_before(event: &StoredEvent) -> RoomToken {
 }
 
 /// The place just after an event.
-pub(crate) fn place_after(event: &StoredEvent) -> RoomToken {
+pub fn place_after(event: &StoredEvent) -> RoomToken {
     RoomToken {
         depth: event.depth + 1,
         before: event.room_order + 1,

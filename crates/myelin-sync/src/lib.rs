@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 pub use activity::Activity;
 pub use changes::{Changes, Viewer};
-pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt};
+pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt, place_after, place_before};
 pub use messages::{Direction, MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use render::{unsigned, write_event};

@@ -4,8 +4,8 @@ use http::StatusCode;
 use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
-    AccessError, AliasError, AppendError, CreateRoomError, InviteError, JoinError, LeaveError,
-    SendError,
+    AccessError, AliasError, AppendError, ChangeStateError, CreateRoomError, InviteError,
+    JoinError, LeaveError, SendError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -39,6 +39,15 @@ impl From<SendError> for Error {
             SendError::Append(error) => append(error),
             SendError::Store(error) => error.into(),
         })
+    }
+}
+
+impl From<ChangeStateError> for Error {
+    fn from(error: ChangeStateError) -> Self {
+        match error {
+            ChangeStateError::Refused(reason) => Self(MatrixError::forbidden(format!("{reason}."))),
+            ChangeStateError::Send(error) => error.into(),
+        }
     }
 }
 

@@ -13,13 +13,8 @@ use super::{
 };
 use crate::{ClientApi, Error};
 
-/// Events of each room, unless the client asks otherwise.
-const LIMIT: u64 = 10;
-/// Most events of each room: who wants more of one pages through it.
-const LIMIT_MAX: u64 = 100;
-
-/// One caller's view of all rooms.
-struct Caller<'a> {
+/// One caller's view of rooms.
+pub(super) struct Caller<'a> {
     api: &'a ClientApi,
     user: &'a UserId,
     viewer: Viewer,
@@ -29,23 +24,10 @@ struct Caller<'a> {
 }
 
 pub(super) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
-    let limit = client
-        .body
-        .query()?
-        .number("limit")?
-        .filter(|limit| *limit > 0)
-        .unwrap_or(LIMIT);
-    let limit = i64::try_from(limit.min(LIMIT_MAX)).unwrap_or_default();
+    let limit = request::limit(&client.body.query()?)?;
     let viewer = request::viewer(&client);
     let overview = api.syncs.overview(&viewer, limit, StateAt::Now).await?;
-    let end = StreamToken::at(overview.position).to_string();
-    let caller = Caller {
-        api: &api,
-        user: &client.user,
-        viewer,
-        limit,
-        end,
-    };
+    let caller = Caller::new(&api, &client.user, viewer, (limit, overview.position));
     let mut read = api.app.store.read();
     let mut shown = Vec::new();
     let numbers: Vec<i64> = overview.joined.iter().map(|room| room.room).collect();
@@ -61,20 +43,33 @@ pub(super) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<
     ))
 }
 
-impl Caller<'_> {
-    async fn joined(&self, read: &mut Read, room: JoinedRoom) -> Result<Value, Error> {
+impl<'a> Caller<'a> {
+    /// Who looks, how many events of each room are shown, and the position they are of.
+    pub(super) fn new(
+        api: &'a ClientApi,
+        user: &'a UserId,
+        viewer: Viewer,
+        (limit, position): (i64, i64),
+    ) -> Self {
+        let end = StreamToken::at(position).to_string();
+        Self {
+            api,
+            user,
+            viewer,
+            limit,
+            end,
+        }
+    }
+
+    /// A room that the user is in.
+    pub(super) async fn joined(&self, read: &mut Read, room: JoinedRoom) -> Result<Value, Error> {
         let room_id = &room.room_id;
         let state = room
             .state
             .iter()
             .map(|stored| modern::event(self.api, stored, room_id, &self.viewer));
         let state: Vec<Object> = state.collect::<Result<_, _>>()?;
-        let find = |event_type: &str| {
-            state.iter().find(|event| {
-                text(event, "type") == event_type && text(event, "state_key").is_empty()
-            })
-        };
-        let view = RoomView::new(find("m.room.create"), find("m.room.power_levels"));
+        let view = RoomView::of_state(&state);
         let timeline = self
             .timeline(read, room_id, (room.timeline, room.limited))
             .await?;
@@ -158,7 +153,8 @@ impl Caller<'_> {
         json!({ "chunk": chunk, "end": self.end, "start": start.to_string() })
     }
 
-    async fn presence(&self, rooms: &[i64]) -> Result<Vec<Value>, Error> {
+    /// When the user and the members of these rooms were last active.
+    pub(super) async fn presence(&self, rooms: &[i64]) -> Result<Vec<Value>, Error> {
         let now_ms = self.api.app.server.now_ms();
         let activities = self.api.syncs.activities(self.viewer.user, rooms).await?;
         let presence = activities.into_iter().map(|activity| {

@@ -78,26 +78,23 @@ pub(super) async fn room_view(
         Err(AccessError::NotInRoom { .. }) => shown.root_before.clone(),
         Err(AccessError::Store(error)) => return Err(error.into()),
     };
-    let create = state(
-        api,
-        read,
-        (room_id, viewer),
-        (shown.room, &root),
-        "m.room.create",
-    )
-    .await?;
-    let levels = state(
-        api,
-        read,
-        (room_id, viewer),
-        (shown.room, &root),
-        "m.room.power_levels",
-    )
-    .await?;
+    view_at(api, read, (room_id, viewer), (shown.room, &root)).await
+}
+
+/// The view of a room by the levels of a state.
+pub(super) async fn view_at(
+    api: &ClientApi,
+    read: &mut Read,
+    seen: (&RoomId, &Viewer),
+    at: (i64, &Bytes),
+) -> Result<RoomView, Error> {
+    let create = state(api, read, seen, at, "m.room.create").await?;
+    let levels = state(api, read, seen, at, "m.room.power_levels").await?;
     Ok(RoomView::new(create.as_ref(), levels.as_ref()))
 }
 
-async fn state(
+/// The state event of a type that has no state key, in today's form.
+pub(super) async fn state(
     api: &ClientApi,
     read: &mut Read,
     (room_id, viewer): (&RoomId, &Viewer),

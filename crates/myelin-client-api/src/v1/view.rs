@@ -8,10 +8,13 @@
 
 mod content;
 mod levels;
+mod patch;
 
+use myelin_sync::Direction;
 use serde_json::{Map, Value};
 
 use self::levels::Levels;
+pub(super) use self::patch::LevelsPatch;
 
 /// A JSON object. Its keys are sorted, as those of the old server's answers were.
 pub(super) type Object = Map<String, Value>;
@@ -31,7 +34,15 @@ pub(super) fn is_hidden(event: &Object) -> bool {
     event.contains_key("state_key") && levels::VIRTUAL.iter().any(|(name, _)| *name == event_type)
 }
 
-/// Whether a client may send events of this type other than as a change of the levels.
+/// The id of the real event that an event belongs to, which is the event itself unless it is
+/// virtual.
+pub(super) fn real_id(event_id: &str) -> &str {
+    let mut ends = levels::VIRTUAL.iter();
+    let real = ends.find_map(|(_, end)| event_id.strip_suffix(end));
+    real.unwrap_or(event_id)
+}
+
+/// Whether events of this type are virtual: clients send them as a change of the levels only.
 pub(super) fn is_virtual(event_type: &str) -> bool {
     levels::VIRTUAL.iter().any(|(name, _)| *name == event_type)
 }
@@ -44,6 +55,27 @@ impl RoomView {
             levels,
             create: create.cloned(),
         }
+    }
+
+    /// The view of a room by its whole state.
+    pub(super) fn of_state(state: &[Object]) -> Self {
+        let find = |event_type: &str| {
+            state.iter().find(|event| {
+                text(event, "type") == event_type && text(event, "state_key").is_empty()
+            })
+        };
+        Self::new(find("m.room.create"), find("m.room.power_levels"))
+    }
+
+    /// The content of a virtual event now; None for any other type.
+    pub(super) fn virtual_content(&self, event_type: &str) -> Option<Object> {
+        self.levels.content_of(event_type)
+    }
+
+    /// The virtual event with this id, of the levels that it follows.
+    pub(super) fn virtual_event(&self, event: Object, id: &str) -> Option<Object> {
+        let mut group = self.with_virtual(event, None).into_iter();
+        group.find(|event| text(event, "event_id") == id)
     }
 
     /// One event, without the virtual ones that may follow it.
@@ -118,23 +150,38 @@ impl RoomView {
         sorted.into_iter().map(|(_, event)| event).collect()
     }
 
-    /// The newest `limit` events of a timeline, and how many real ones are among them. Where the
-    /// limit cuts through the levels, the virtual events yield, so that a place in the room always
-    /// lies beside a real event.
+    /// The newest `limit` events of a timeline, and how many real ones are among them.
     pub(super) fn timeline(&self, events: Vec<Object>, limit: usize) -> (Vec<Object>, usize) {
-        let mut groups = Vec::new();
-        let mut left = limit;
-        for event in events.into_iter().rev() {
+        let newest_first = events.into_iter().rev();
+        let (mut shown, real) = self.page(newest_first, Direction::Backward, limit);
+        shown.reverse();
+        (shown, real)
+    }
+
+    /// The first `limit` events of a walk through a room, and how many real ones are among them.
+    /// Where the limit cuts through the levels, the virtual events yield, so that a place in the
+    /// room always lies beside a real event.
+    pub(super) fn page(
+        &self,
+        events: impl IntoIterator<Item = Object>,
+        direction: Direction,
+        limit: usize,
+    ) -> (Vec<Object>, usize) {
+        let (mut shown, mut real) = (Vec::new(), 0);
+        for event in events {
+            let left = limit.saturating_sub(shown.len());
             if left == 0 {
                 break;
             }
             let mut group = self.group(event);
             group.truncate(left);
-            left -= group.len();
-            groups.push(group);
+            if direction == Direction::Backward {
+                group.reverse();
+            }
+            shown.append(&mut group);
+            real += 1;
         }
-        let shown = groups.len();
-        (groups.into_iter().rev().flatten().collect(), shown)
+        (shown, real)
     }
 
     fn with_virtual(&self, event: Object, before: Option<&Levels>) -> Vec<Object> {

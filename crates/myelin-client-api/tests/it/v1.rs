@@ -8,10 +8,15 @@ mod initial_sync;
 mod levels;
 mod login;
 mod login_fallback_page;
+mod members;
 mod membership;
+mod messages;
+mod one_event;
 mod presence;
 mod register;
 mod resume;
+mod room_initial_sync;
+mod room_state;
 mod send;
 mod transactions;
 
@@ -31,6 +36,11 @@ async fn post(server: &TestServer, user: &User, path: &str, body: Value) -> Answ
         &body.to_string(),
     )
     .await
+}
+
+async fn put(server: &TestServer, user: &User, path: &str, body: Value) -> Answer {
+    let path = with_token(user, path);
+    call(server, Method::PUT, &path, &body.to_string()).await
 }
 
 /// As curl does it; the path continues `/_matrix/client/api/v1`.

@@ -24,6 +24,8 @@ pub(super) struct Levels {
     /// Who is above all numbers, as creators are from room version 12 on; before that, who created
     /// a room without levels.
     creators: Vec<String>,
+    /// Whether that is for good, as it is from room version 12 on.
+    creators_are_above: bool,
 }
 
 impl Levels {
@@ -31,13 +33,14 @@ impl Levels {
     pub(super) fn of(create: Option<&Object>, content: Option<&Value>) -> Self {
         let content = content.and_then(Value::as_object).cloned();
         let given = content.is_some();
-        let creators = create
+        let (creators, creators_are_above) = create
             .map(|create| creators(create, given))
             .unwrap_or_default();
         Self {
             content: content.unwrap_or_default(),
             given,
             creators,
+            creators_are_above,
         }
     }
 
@@ -51,7 +54,7 @@ impl Levels {
 
     /// The level that a ban needs.
     pub(super) fn ban(&self) -> i64 {
-        self.level("ban", 50)
+        self.of_key("ban")
     }
 
     /// The content of `m.room.power_levels` as it was in 2014: users and the default, nothing else.
@@ -70,6 +73,40 @@ impl Levels {
         );
         shown.insert("default".to_owned(), self.level("users_default", 0).into());
         shown
+    }
+
+    /// The level at a key of the content, or what counts where there is none.
+    pub(super) fn of_key(&self, key: &str) -> i64 {
+        match key {
+            "state_default" => self.state_default(),
+            "ban" | "kick" | "redact" => self.level(key, 50),
+            _ => self.level(key, 0),
+        }
+    }
+
+    /// The shown level of a user whom no number can outrank, so that none can be set.
+    pub(super) fn above_all(&self, user: &str) -> Option<i64> {
+        let is_above =
+            self.creators_are_above && self.creators.iter().any(|creator| creator == user);
+        is_above.then(|| self.greatest().max(CREATOR_LEVEL))
+    }
+
+    /// The content to begin a change with. Where a room has no levels yet, what counts without
+    /// them is written down first: with the event, other defaults come into force.
+    pub(super) fn written_out(&self) -> Object {
+        let mut content = self.content.clone();
+        if self.given {
+            return content;
+        }
+        content.insert("state_default".to_owned(), 0.into());
+        if !self.creators_are_above {
+            let users = self.creators.iter();
+            let users: Object = users
+                .map(|user| (user.clone(), CREATOR_LEVEL.into()))
+                .collect();
+            content.insert("users".to_owned(), users.into());
+        }
+        content
     }
 
     /// The virtual events of a viewed power levels event: those that differ from what was before.
@@ -111,6 +148,12 @@ impl Levels {
         events
     }
 
+    /// The content of one of the virtual events.
+    pub(super) fn content_of(&self, event_type: &str) -> Option<Object> {
+        let index = VIRTUAL.iter().position(|(name, _)| *name == event_type)?;
+        self.contents().into_iter().nth(index)
+    }
+
     /// The contents of the virtual events, in the order of [`VIRTUAL`].
     fn contents(&self) -> [Object; 3] {
         let numbers = |pairs: &[(&str, i64)]| -> Object {
@@ -121,11 +164,11 @@ impl Levels {
         };
         [
             numbers(&[("level", self.state_default())]),
-            numbers(&[("level", self.level("events_default", 0))]),
+            numbers(&[("level", self.of_key("events_default"))]),
             numbers(&[
-                ("ban_level", self.ban()),
-                ("kick_level", self.level("kick", 50)),
-                ("redact_level", self.level("redact", 50)),
+                ("ban_level", self.of_key("ban")),
+                ("kick_level", self.of_key("kick")),
+                ("redact_level", self.of_key("redact")),
             ]),
         ]
     }
@@ -153,14 +196,15 @@ impl Levels {
 }
 
 /// A level; before room version 10 it could also be a string.
-fn number(value: Option<&Value>) -> Option<i64> {
+pub(super) fn number(value: Option<&Value>) -> Option<i64> {
     match value? {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_i64(),
     }
 }
 
-fn creators(create: &Object, has_levels: bool) -> Vec<String> {
+/// Who is above all numbers, and whether a room's levels leave that as it is.
+fn creators(create: &Object, has_levels: bool) -> (Vec<String>, bool) {
     let content = create.get("content").and_then(Value::as_object);
     let version = content
         .map(|content| text(content, "room_version"))
@@ -171,7 +215,7 @@ fn creators(create: &Object, has_levels: bool) -> Vec<String> {
     let above_all =
         rules.is_some_and(|rules| rules.authorization.explicitly_privilege_room_creators);
     if has_levels && !above_all {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let mut creators = vec![text(create, "sender").to_owned()];
     let additional = content
@@ -186,5 +230,5 @@ fn creators(create: &Object, has_levels: bool) -> Vec<String> {
                 .map(str::to_owned),
         );
     }
-    creators
+    (creators, above_all)
 }

@@ -1,0 +1,33 @@
+//! `GET /_matrix/client/api/v1/events/{eventId}`
+
+use axum::response::Response;
+use myelin_http::{Client, MatrixError, Raw};
+use serde_json::Value;
+
+use super::{
+    modern, reply, request,
+    view::{is_hidden, real_id},
+};
+use crate::{ClientApi, Error, events::find_event};
+
+pub(super) async fn get_one_event(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
+    let event_id = request::parameter(&client.body, 0);
+    let viewer = request::viewer(&client);
+    let mut read = api.app.store.read();
+    let not_found = || MatrixError::not_found("Event not found.");
+    let (room_id, stored) = find_event(&api, &mut read, &client.user, real_id(event_id))
+        .await?
+        .ok_or_else(not_found)?;
+    let shown = (&stored, &viewer);
+    let view = modern::room_view(&api, &mut read, (&room_id, &client.user), shown).await?;
+    let event = modern::timeline_event(&api, &mut read, &stored, (&room_id, &viewer)).await?;
+    let event = if is_hidden(&event) {
+        None
+    } else if event_id == stored.id {
+        Some(view.event(event))
+    } else {
+        view.virtual_event(event, event_id)
+    };
+    let event = event.ok_or_else(not_found)?;
+    Ok(reply(&Value::Object(event)))
+}
