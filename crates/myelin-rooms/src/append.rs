@@ -230,6 +230,7 @@ impl OpenRoom<'_> {
             .get()
             .ok_or(StoreError::Missing { table: "rooms" })?;
         let root_before = head.row.root.clone();
+        advance_row(head, &event, number);
         if draft.numbers.state_key.is_some() {
             advance_state(
                 self.rooms,
@@ -240,7 +241,6 @@ impl OpenRoom<'_> {
             )
             .await?;
         }
-        advance_row(head, &event, number);
         self.rooms.heads.note_own(&self.rooms.store, number);
         write_event(&mut self.writes, head, &event, draft, (number, root_before));
         Ok((event, number))
@@ -342,6 +342,7 @@ fn advance_member(
             membership,
             event: number,
         },
+        head.row.room_order,
     );
     let local = event
         .state_key

@@ -1,5 +1,7 @@
 //! Reading the state of a room, at any root.
 
+mod entries;
+
 use bytes::Bytes;
 use myelin_core::trie::{Changed, Difference, List, Lookup, Machine, Root, StateKey, TrieError};
 use myelin_store::{

@@ -99,6 +99,43 @@ pub async fn find_last(
     row.map(|row| entry(&row, 0)).transpose()
 }
 
+/// The newest entries of one kind and subject after `after` up to `up_to`, at most `limit`, newest
+/// first.
+pub async fn list_newest(
+    read: &mut Read,
+    (subject, kind): (i64, LogKind),
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE subject = $1 AND kind = $2 AND pos > $3 AND pos <= $4 ORDER BY pos DESC LIMIT $5",
+            &ints([subject, kind as i64, after, up_to, limit]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
+/// The entries of one subject but those of kind [`LogKind::Event`], after `after` up to `up_to`,
+/// oldest first. Where there are many events, this has to step over them.
+pub async fn list_other_than_events(
+    read: &mut Read,
+    subject: i64,
+    (after, up_to): (i64, i64),
+) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE subject = $1 AND pos > $2 AND pos <= $3 AND kind > $4 AND kind <= $5 ORDER BY pos",
+            &ints([subject, after, up_to, LogKind::Event as i64, KIND_MAX]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
 /// The last position of each of these interned subjects after `after` up to `up_to`, in the order
 /// of the subjects' ids; a subject without an entry there is left out. It costs one step into the
 /// index per subject, however many entries there are.

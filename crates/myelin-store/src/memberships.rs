@@ -8,7 +8,7 @@ use crate::{OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteS
 static MEMBERSHIPS: Table = Table {
     name: "memberships",
     key: &[int("room"), int("user_number")],
-    values: &[int("membership"), int("event")],
+    values: &[int("membership"), int("event"), int("room_order")],
     version: None,
     on_conflict: OnConflict::LastWins,
 };
@@ -84,14 +84,31 @@ pub async fn list_users(
     rows.iter().map(|row| row.int(0)).collect()
 }
 
-/// Writes a membership, in the set that moves the room's head.
-pub fn upsert(writes: &mut WriteSet, membership: &UserMembership) {
+/// The first users with this membership of a room, at most `limit`, each with the room order of the
+/// member event, in that order.
+pub async fn list_first_users(
+    read: &mut Read,
+    room: i64,
+    membership: Membership,
+    limit: i64,
+) -> StoreResult<Vec<(i64, i64)>> {
+    let sql = "SELECT room_order, user_number FROM memberships WHERE room = $1 AND membership = $2
+               ORDER BY room_order LIMIT $3";
+    let parameters = [room.into(), membership.as_number().into(), limit.into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.int(1)?)))
+        .collect()
+}
+
+/// Writes a membership, in the set that moves the room's head; `room_order` is the member event's.
+pub fn upsert(writes: &mut WriteSet, membership: &UserMembership, room_order: i64) {
     let key = vec![membership.room.into(), membership.user.into()];
     let number = membership.membership.as_number();
     writes.put(
         &MEMBERSHIPS,
         key,
-        vec![number.into(), membership.event.into()],
+        vec![number.into(), membership.event.into(), room_order.into()],
     );
 }
 

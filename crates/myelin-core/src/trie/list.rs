@@ -1,4 +1,4 @@
-//! Lists a map, or one event type of it.
+//! Lists a map, or one event type of it, or all but one.
 
 use std::sync::Arc;
 
@@ -7,12 +7,14 @@ use super::machine::Supplied;
 use super::node::{Edge, Item};
 use super::{Machine, Node, NodeHash, Root, StateKey, TrieError};
 
-/// Lists all entries, or those of one event type, sorted by key. Reads each node below the listed
-/// prefix once, and the one or two above it.
+/// Lists all entries, those of one event type, or those of all others, sorted by key. Reads each node
+/// that has wanted entries below it once, and no other but the one or two above an event type.
 #[derive(Debug)]
 pub struct List {
     /// The place below which entries are wanted, and its depth.
     prefix: (Path, u8),
+    /// The place of an event type below which none is wanted.
+    without: Option<Path>,
     entries: Vec<(StateKey, i64)>,
     pending: Vec<Edge>,
 }
@@ -29,9 +31,17 @@ impl List {
         Ok(List::below(root, (path, TYPE_NIBBLES)))
     }
 
+    /// Lists the entries of all event types but one: of a large room's state all but the members.
+    pub fn without_type(root: Root, event_type: i64) -> Result<List, TrieError> {
+        let mut list = List::all(root);
+        list.without = Some(Path::of_type(event_type)?);
+        Ok(list)
+    }
+
     fn below(root: Root, prefix: (Path, u8)) -> List {
         List {
             prefix,
+            without: None,
             entries: Vec::new(),
             pending: root.edge().into_iter().collect(),
         }
@@ -41,6 +51,10 @@ impl List {
         let (prefix, depth) = self.prefix;
         let shared = item.depth().min(depth);
         if item.path().first(shared) != prefix.first(shared) {
+            return;
+        }
+        let in_type = item.depth() >= TYPE_NIBBLES;
+        if in_type && self.without == Some(item.path().first(TYPE_NIBBLES)) {
             return;
         }
         match item {

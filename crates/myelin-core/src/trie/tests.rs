@@ -192,6 +192,12 @@ proptest! {
                 .map(|(key, value)| (*key, *value))
                 .collect();
             prop_assert_eq!(disk.run(List::of_type(root, event_type).unwrap()), expected);
+            let others: Vec<_> = map
+                .iter()
+                .filter(|(key, _)| key.event_type != event_type)
+                .map(|(key, value)| (*key, *value))
+                .collect();
+            prop_assert_eq!(disk.run(List::without_type(root, event_type).unwrap()), others);
         }
         let all: Vec<_> = map.into_iter().collect();
         prop_assert_eq!(disk.run(List::all(root)), all);
@@ -346,6 +352,7 @@ fn event_types_out_of_range_are_refused() {
         assert_eq!(Lookup::new(root, &[key]).unwrap_err(), refused);
         assert_eq!(Apply::new(root, vec![(key, None)]).unwrap_err(), refused);
         assert_eq!(List::of_type(root, event_type).unwrap_err(), refused);
+        assert_eq!(List::without_type(root, event_type).unwrap_err(), refused);
     }
 }
 
@@ -505,6 +512,13 @@ fn one_type_is_listed_without_the_members() {
     let listed = disk.run(List::of_type(root, TYPE_CREATE).unwrap());
     assert_eq!(listed.len(), 1);
     assert_eq!(disk.reads, 1);
+    let others = disk.run(List::without_type(root, TYPE_MEMBER).unwrap());
+    assert_eq!(others.len(), 15);
+    assert!(
+        disk.reads <= 3,
+        "the root once more, and what is beside the members: {}",
+        disk.reads
+    );
     let listed = disk.run(List::of_type(root, TYPE_MEMBER).unwrap());
     assert_eq!(listed.len(), 10_000);
 }

@@ -59,6 +59,33 @@ async fn entries_are_read_back_in_their_order() {
 }
 
 #[tokio::test]
+async fn events_and_the_rest_are_read_apart() {
+    for nodes in test_stores::both().await {
+        let store = &nodes.one;
+        for (kind, subject) in [
+            (LogKind::Event, 20),
+            (LogKind::Sessions, 20),
+            (LogKind::Event, 20),
+            (LogKind::Event, 21),
+            (LogKind::Membership, 20),
+            (LogKind::Event, 20),
+        ] {
+            append(store, kind, subject, 0).await;
+        }
+        let read = &mut store.read();
+        let newest = list_newest(read, (20, LogKind::Event), (0, 6), 2).await;
+        assert_eq!(positions(&newest.unwrap()), [6, 3]);
+        let newest = list_newest(read, (20, LogKind::Event), (1, 5), 9).await;
+        assert_eq!(positions(&newest.unwrap()), [3]);
+        let others = list_other_than_events(read, 20, (0, 6)).await;
+        assert_eq!(positions(&others.unwrap()), [2, 5]);
+        let others = list_other_than_events(read, 20, (2, 4)).await;
+        assert!(others.unwrap().is_empty());
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
 async fn the_last_position_of_each_subject_is_one_statement() {
     for nodes in test_stores::both().await {
         let store = &nodes.one;

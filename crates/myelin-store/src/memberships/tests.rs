@@ -22,6 +22,7 @@ async fn users_of_a_room_are_listed_by_membership_up_to_a_limit() {
                     membership,
                     event,
                 },
+                0,
             );
         }
         nodes.one.commit(writes).await.unwrap();
@@ -62,6 +63,7 @@ async fn rooms_of_a_user_are_listed_in_slices() {
                     membership,
                     event,
                 },
+                0,
             );
         }
         nodes.one.commit(writes).await.unwrap();
@@ -75,6 +77,36 @@ async fn rooms_of_a_user_are_listed_in_slices() {
             let found = list_rooms_after(&mut read, 10, wanted, slice).await;
             assert_eq!(found.unwrap(), rooms);
         }
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_first_users_are_those_whose_member_events_came_first() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for (user, membership, room_order) in [
+            (10, Membership::Join, 5),
+            (11, Membership::Join, 3),
+            (12, Membership::Invite, 1),
+            (13, Membership::Join, 4),
+        ] {
+            let membership = UserMembership {
+                room: 1,
+                user,
+                membership,
+                event: user,
+            };
+            upsert(&mut writes, &membership, room_order);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let first = list_first_users(&mut read, 1, Membership::Join, 2).await;
+        assert_eq!(first.unwrap(), [(3, 11), (4, 13)]);
+        let invited = list_first_users(&mut read, 1, Membership::Invite, 5).await;
+        assert_eq!(invited.unwrap(), [(1, 12)]);
+        let elsewhere = list_first_users(&mut read, 2, Membership::Join, 5).await;
+        assert_eq!(elsewhere.unwrap(), []);
         nodes.close().await;
     }
 }
