@@ -1,6 +1,7 @@
 //! PostgreSQL, shared by all nodes: reads on pipelined connections, one committer a node.
 
 mod batch;
+mod beliefs;
 mod call;
 mod committer;
 mod connector;

@@ -1,4 +1,7 @@
-//! One batch in one transaction and two flushes: what it asks, then what it writes.
+//! One batch in one transaction: what it asks, then what it writes. Two flushes, or one where this
+//! node knows the answers from its own last commits and the database only has to confirm them.
+
+mod statements;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,19 +11,17 @@ use std::{
 use tokio_postgres::{Client, Error, Statement};
 
 use super::{
+    beliefs::Beliefs,
     call::{Call, arrays, by_table, send},
     connector::{Connector, RawConnection, driven},
     errors::{failed, is_lost},
     log_rows::{has_latest, log_arguments},
     pending::Pending,
-    plan::{Claim, Decision, Delta, Facts, Folded, Questions, RowKey, Stage, decide},
-    texts::{BOOKS, LOCK_BOOKS, Verb, log, text},
+    plan::{Claim, Decision, Facts, Questions, RowKey, decide},
+    texts::{BOOKS, LOCK_BOOKS, Verb, log},
     values::{Argument, to_row},
 };
-use crate::{
-    CrashPlan, CrashPoint, StoreError, StoreResult, Table, Value, WriteSet,
-    statements::all_columns, submission::lost,
-};
+use crate::{CrashPlan, CrashPoint, LogWrite, StoreError, StoreResult, WriteSet, submission::lost};
 
 /// Every statement of the committer finds its rows by key. A plan made while a table was empty
 /// would still read the whole of it when it has grown.
@@ -47,6 +48,7 @@ struct Session {
     books: Books,
     /// How rows are claimed.
     claim: Verb,
+    beliefs: Beliefs,
 }
 
 struct Books {
@@ -55,6 +57,9 @@ struct Books {
     log_latest: Statement,
     update: Statement,
 }
+
+/// Whether the crash that a test wants happens here.
+type Strikes<'a> = &'a (dyn Fn(CrashPoint) -> bool + Sync);
 
 /// Why a transaction was not committed, or not surely.
 #[derive(Debug)]
@@ -113,6 +118,7 @@ impl Session {
             statements: HashMap::new(),
             books,
             claim: Verb::Claim,
+            beliefs: Beliefs::default(),
         })
     }
 
@@ -136,46 +142,67 @@ impl Session {
         &mut self,
         sets: &[&WriteSet],
         (node, batch): (i64, i64),
-        strikes: &(dyn Fn(CrashPoint) -> bool + Sync),
+        strikes: Strikes<'_>,
     ) -> Result<(Pending, i64), Failure> {
         let questions = Questions::new(sets);
+        if let Some(facts) = self.beliefs.facts(&questions) {
+            let believed = facts.versions.clone();
+            let decision = decide(sets, &questions, facts);
+            if decision.outcomes.iter().all(Option::is_some) {
+                let checks = self.checks(&questions, &believed, node).await?;
+                let done = (checks, Asked::default());
+                let written = self.finish(sets, decision, done, (node, batch), strikes);
+                match written.await {
+                    Err(Failure::Refused(_)) => self.doubt(&questions).await?,
+                    outcome => return outcome,
+                }
+            }
+        }
         let (facts, asked) = self.ask(&questions, node).await?;
+        self.beliefs.learn(&facts);
         let decision = decide(sets, &questions, facts);
+        let done = (Vec::new(), asked);
+        self.finish(sets, decision, done, (node, batch), strikes)
+            .await
+    }
+
+    /// Writes and commits what was decided. `first` is sent before it, in the same flush.
+    async fn finish(
+        &mut self,
+        sets: &[&WriteSet],
+        decision: Decision<'_>,
+        (first, asked): (Vec<Call<'_>>, Asked),
+        books: (i64, i64),
+        strikes: Strikes<'_>,
+    ) -> Result<(Pending, i64), Failure> {
         if strikes(CrashPoint::AfterChecks) {
             return Err(Failure::Lost(lost()));
         }
-        let Decision { outcomes, stages } = decision;
+        let Decision {
+            outcomes,
+            stages,
+            versions,
+        } = decision;
         let passing = sets
             .iter()
             .zip(&outcomes)
             .filter(|(_, outcome)| outcome.is_some());
         let log: Vec<_> = passing.flat_map(|(set, _)| &set.log).collect();
-        let entries = i64::try_from(log.len()).unwrap_or(i64::MAX);
-        let mut calls = self.writes(&stages).await?;
-        if strikes(CrashPoint::AfterRows) {
-            send(&self.client, &calls).await.map_err(refused)?;
-            return Err(Failure::Lost(lost()));
+        let mut calls = first;
+        calls.extend(self.writes(&stages).await?);
+        for (point, last) in [
+            (CrashPoint::AfterRows, self.books.call(&log, books)),
+            (CrashPoint::BeforeCommit, Call::Text("COMMIT")),
+        ] {
+            if strikes(point) {
+                send(&self.client, &calls).await.map_err(refused)?;
+                return Err(Failure::Lost(lost()));
+            }
+            calls.push(last);
         }
-        calls.push(if log.is_empty() {
-            let books = [batch, node].map(|number| Argument::One(number.into()));
-            Call::Rows(self.books.update.clone(), books.into())
-        } else {
-            let books = &self.books;
-            let statement = if has_latest(&log) {
-                &books.log_latest
-            } else {
-                &books.log
-            };
-            Call::Rows(statement.clone(), log_arguments(&log, batch, node))
-        });
-        if strikes(CrashPoint::BeforeCommit) {
-            send(&self.client, &calls).await.map_err(refused)?;
-            return Err(Failure::Lost(lost()));
-        }
-        calls.push(Call::Text("COMMIT"));
         let mut pending = Pending {
             outcomes,
-            entries,
+            entries: i64::try_from(log.len()).unwrap_or(i64::MAX),
             statements: asked.statements + calls.len() as u64,
             rows: asked.rows + log.len() as u64,
         };
@@ -186,6 +213,7 @@ impl Session {
         if strikes(CrashPoint::AfterCommit) {
             return Err(Failure::InDoubt(pending));
         }
+        self.beliefs.update(versions);
         pending.rows += answers.iter().map(|answer| answer.count).sum::<u64>();
         let logged = answers
             .iter()
@@ -197,6 +225,13 @@ impl Session {
             None => 0,
         };
         Ok((pending, position))
+    }
+
+    /// What was believed was wrong, or what should be absent was there; all was rolled back.
+    async fn doubt(&mut self, questions: &Questions<'_>) -> Result<(), Failure> {
+        self.beliefs.forget(questions);
+        let rolled_back = self.client.batch_execute("ROLLBACK").await;
+        rolled_back.map_err(|error| Failure::Lost(failed(error)))
     }
 
     /// The first flush: locks what is expected, claims what shall be absent, finds what is taken.
@@ -255,96 +290,26 @@ impl Session {
         let lost = places.filter(|(_, place)| !won.contains(place));
         Ok(lost.map(|((key, _), _)| *key).collect())
     }
+}
 
-    /// The statements of the first flush.
-    async fn questions<'c, 'a: 'c>(
-        &mut self,
-        questions: &Questions<'a>,
-        locks: &[Vec<(RowKey<'a>, &'static Table)>],
-        claims: &[Vec<(RowKey<'a>, &'c Claim<'a>)>],
-        node: i64,
-    ) -> Result<Vec<Call<'c>>, Failure> {
-        let own = Argument::One(node.into());
-        let mut calls = vec![
-            Call::Text("BEGIN"),
-            Call::Rows(self.books.lock.clone(), vec![own]),
-        ];
-        for rows in locks {
-            let table = rows[0].1;
-            let statement = self.prepare(table, Verb::Lock).await?;
-            let keys = rows.iter().map(|(key, _)| (key.1, &[][..]));
-            calls.push(Call::Rows(statement, arrays(table.key, keys, rows.len())));
+impl Books {
+    /// The last statement before COMMIT: the log rows, or else this batch's row of the books.
+    fn call<'c>(&self, log: &[&'c LogWrite], (node, batch): (i64, i64)) -> Call<'c> {
+        if log.is_empty() {
+            let books = [batch, node].map(|number| Argument::One(number.into()));
+            return Call::Rows(self.update.clone(), books.into());
         }
-        for ((_, prefix), (table, count)) in &questions.takes {
-            let statement = self.prepare(table, Verb::Take(prefix.len())).await?;
-            let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            let arguments = prefix.iter().cloned().chain([Value::Int(count)]);
-            calls.push(Call::Rows(
-                statement,
-                arguments.map(Argument::One).collect(),
-            ));
-        }
-        for rows in claims {
-            let table = rows[0].1.table;
-            let statement = self.prepare(table, self.claim).await?;
-            let values = rows.iter().map(|(key, claim)| (key.1, &claim.values[..]));
-            let columns: Vec<_> = all_columns(table).copied().collect();
-            calls.push(Call::Count(statement, arrays(&columns, values, rows.len())));
-        }
-        Ok(calls)
-    }
-
-    /// The statements of the second flush but the last.
-    async fn writes<'s>(&mut self, stages: &'s [Stage<'_>]) -> Result<Vec<Call<'s>>, Failure> {
-        let mut calls = Vec::new();
-        for stage in stages {
-            for deletion in stage.deletions {
-                let verb = Verb::DeleteRange(deletion.prefix.len());
-                let statement = self.prepare(deletion.table, verb).await?;
-                let range = [Value::Int(deletion.from), Value::Int(deletion.to)];
-                let arguments = deletion.prefix.iter().cloned().chain(range);
-                calls.push(Call::Count(
-                    statement,
-                    arguments.map(Argument::One).collect(),
-                ));
-            }
-            let mut rows: Vec<_> = stage.rows().map(|row| (verb(row.delta), row)).collect();
-            // Stable: rows stay sorted by key.
-            rows.sort_by_key(|(verb, row)| (row.wave, row.table.name, *verb));
-            let same = |(verb, row): &(Verb, Folded<'_>), (other, next): &(Verb, Folded<'_>)| {
-                verb == other && row.wave == next.wave && row.table.name == next.table.name
-            };
-            for rows in rows.chunk_by(same) {
-                let (verb, Folded { table, .. }) = rows[0];
-                let statement = self.prepare(table, verb).await?;
-                let written = rows.iter().map(|(_, row)| (row.key, values(row.delta)));
-                let width = table.key.len() + values(rows[0].1.delta).len();
-                let columns: Vec<_> = all_columns(table).take(width).copied().collect();
-                calls.push(Call::Count(
-                    statement,
-                    arrays(&columns, written, rows.len()),
-                ));
-            }
-        }
-        Ok(calls)
-    }
-
-    async fn prepare(&mut self, table: &Table, verb: Verb) -> Result<Statement, Failure> {
-        if let Some(statement) = self.statements.get(&(table.name, verb)) {
-            return Ok(statement.clone());
-        }
-        let statement = self
-            .client
-            .prepare(&text(table, verb))
-            .await
-            .map_err(refused)?;
-        self.statements
-            .insert((table.name, verb), statement.clone());
-        Ok(statement)
+        let statement = if has_latest(log) {
+            &self.log_latest
+        } else {
+            &self.log
+        };
+        Call::Rows(statement.clone(), log_arguments(log, batch, node))
     }
 }
 
 /// What the first flush has done.
+#[derive(Default)]
 struct Asked {
     statements: u64,
     rows: u64,
@@ -355,19 +320,5 @@ fn refused(error: Error) -> Failure {
         Failure::Lost(failed(error))
     } else {
         Failure::Refused(error)
-    }
-}
-
-fn verb(delta: &Delta<'_>) -> Verb {
-    match delta {
-        Delta::Delete => Verb::Delete,
-        Delta::Write(write, _) => Verb::Write(*write),
-    }
-}
-
-fn values<'s>(delta: &'s Delta<'_>) -> &'s [Value] {
-    match delta {
-        Delta::Delete => &[],
-        Delta::Write(_, values) => values,
     }
 }

@@ -10,6 +10,10 @@ use crate::{
 pub(super) enum Verb {
     /// Locks rows by key; answers with their place in the arrays and their version.
     Lock,
+    /// Locks rows by key and fails unless all of them have these versions.
+    Confirm,
+    /// Inserts rows and fails if one of them is there.
+    Insert,
     /// Inserts rows that are absent. Fails if somebody else inserts one of them meanwhile.
     Claim,
     /// Inserts rows that are absent, come what may. Each row is an attempt first that others can
@@ -78,6 +82,27 @@ pub(super) fn text(table: &Table, verb: Verb) -> String {
                 joined(table),
             )
         }
+        Verb::Confirm => {
+            let version = table.version.map_or("", |index| table.values[index].name);
+            // What fails is that this sentence is no number; it must not be known to be none
+            // before the rows are counted.
+            format!(
+                "SELECT CASE WHEN COUNT(*) = CARDINALITY(${count}) THEN 0
+                    ELSE CAST('only ' || COUNT(*) || ' rows are as this node knows them' AS BIGINT) END
+                FROM (SELECT 1 FROM UNNEST({}, ${count}::BIGINT[]) WITH ORDINALITY
+                    AS e ({}, expected, n)
+                JOIN {name} t ON {} AND t.{version} = e.expected
+                ORDER BY e.n FOR NO KEY UPDATE OF t) AS held",
+                arrays(table.key),
+                statements::key_columns(table),
+                joined(table),
+                count = table.key.len() + 1,
+            )
+        }
+        Verb::Insert => format!(
+            "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({})",
+            arrays(all_columns(table)),
+        ),
         Verb::Claim => format!(
             "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({}) AS e ({columns})
             WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {})",

@@ -606,3 +606,41 @@ fn a_server_that_is_gone_comes_back_with_everything() {
         store.close().await;
     });
 }
+
+/// A node decides by what it last wrote and lets the database confirm it; what another node has
+/// changed meanwhile must win all the same.
+#[test]
+fn what_another_node_has_changed_is_noticed() {
+    let Some(place) = Place::postgres() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (one, other) = (place.open().await, place.open().await);
+        let moved = |from: Option<i64>, to: i64| {
+            set(|w| {
+                w.expect(&THINGS, row![1, "a"], from);
+                w.put(&THINGS, row![1, "a"], row![to, "moved"]);
+                w.insert(&BLOBS, vec![to.to_string().as_str().into()], row!["new"]);
+                w.log(log(1, to));
+            })
+        };
+        one.commit(moved(None, 1)).await.unwrap();
+        one.commit(moved(Some(1), 2)).await.unwrap();
+        other.commit(moved(Some(2), 3)).await.unwrap();
+        let stale = one.commit(moved(Some(2), 4)).await;
+        assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+        one.commit(moved(Some(3), 4)).await.unwrap();
+
+        let delete = set(|w| w.delete(&THINGS, row![1, "a"]));
+        other.commit(delete).await.unwrap();
+        let gone = one.commit(moved(Some(4), 5)).await;
+        assert!(matches!(gone, Err(StoreError::Conflict)), "{gone:?}");
+        // What shall be absent is there: also then nothing of the set is left.
+        let taken = one.commit(moved(None, 3)).await;
+        assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
+        let positions = one.commit(moved(None, 5)).await.unwrap();
+        assert_eq!(positions.first, 5, "positions without a gap");
+        assert_eq!(things(&one).await, [row![1, "a", 5, "moved"]]);
+    });
+}

@@ -15,6 +15,9 @@ pub(in crate::postgres) struct Decision<'a> {
     pub(in crate::postgres) outcomes: Vec<Option<Vec<Option<Row>>>>,
     /// What is still to be written, in this order.
     pub(in crate::postgres) stages: Vec<Stage<'a>>,
+    /// The versions of the rows that somebody expects and that are changed; None where that is
+    /// not known, or the row is deleted.
+    pub(in crate::postgres) versions: Vec<(RowKey<'a>, Option<i64>)>,
 }
 
 /// Decides a batch.
@@ -39,9 +42,15 @@ pub(in crate::postgres) fn decide<'a>(
         outcomes.push(passes.then(|| decider.pass(index, set)));
     }
     decider.drop_fallen_claims();
+    let version = |state| match state {
+        State::Absent => None,
+        State::Present(version) => version,
+    };
+    let rows = decider.rows.into_iter();
     Decision {
         outcomes,
         stages: decider.stages.finish(),
+        versions: rows.map(|(row, state)| (row, version(state))).collect(),
     }
 }
 
