@@ -1,6 +1,7 @@
 //! Messages: sending them and reading back.
 
 mod get_message_events;
+mod redact_event;
 mod send_message_event;
 
 use myelin_http::Routes;
@@ -11,5 +12,6 @@ use crate::ClientApi;
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
         .endpoint(get_message_events::get_message_events)
+        .endpoint(redact_event::redact_event)
         .endpoint(send_message_event::send_message_event)
 }

@@ -2,6 +2,7 @@
 
 mod auth_state;
 mod member_profile;
+mod redaction;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use myelin_store::{
     memberships::{self, UserMembership},
     rooms, state_nodes,
 };
-use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
+use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, UserId};
 
 use self::auth_state::{auth_event_ids, auth_state};
 use crate::{
@@ -33,6 +34,12 @@ pub enum AppendError {
     /// The room's rules refuse it.
     #[error("{0}")]
     Forbidden(AuthError),
+    /// An `m.room.redaction` that does not say what it redacts.
+    #[error("an `m.room.redaction` needs the id of an event in `redacts`")]
+    RedactsNothing,
+    /// A redaction of something that is not in the room.
+    #[error("the room has no event {0}")]
+    UnknownTarget(String),
     /// It is not a well-formed event, or too large.
     #[error("{0}")]
     Invalid(EventError),
@@ -48,7 +55,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) state_key: Option<&'a str>,
     pub(crate) numbers: EventNumbers,
     pub(crate) content: CanonicalJsonObject,
-    pub(crate) redacts: Option<&'a EventId>,
     /// The sending device and its transaction id.
     pub(crate) transaction: Option<(&'a str, &'a str)>,
 }
@@ -183,6 +189,7 @@ impl OpenRoom<'_> {
             .locked
             .get()
             .ok_or(StoreError::Missing { table: "rooms" })?;
+        let target = redaction::find_target(self.rooms, head, &mut self.read, draft).await?;
         let state = auth_state(self.rooms, head, &mut self.read, draft).await?;
         let auth_events: Vec<OwnedEventId> = auth_event_ids(head, &state);
         let extremities = head
@@ -195,8 +202,8 @@ impl OpenRoom<'_> {
             sender: draft.sender,
             event_type: draft.event_type,
             state_key: draft.state_key,
-            content,
-            redacts: draft.redacts,
+            content: redaction::content(head, draft.event_type, content),
+            redacts: target.as_ref().map(|target| &*target.id),
             prev_events: &extremities.collect::<Vec<_>>(),
             auth_events: &auth_events,
             depth: u64::try_from(head.row.depth + 1).unwrap_or_default(),
@@ -210,7 +217,11 @@ impl OpenRoom<'_> {
                 .map(Arc::as_ref)
         };
         auth::check(&head.version, &event, find).map_err(AppendError::Forbidden)?;
-        self.accept(event, draft).await
+        let (event, number) = self.accept(event, draft).await?;
+        if let Some(target) = target {
+            self.redact(target, (&event, number))?;
+        }
+        Ok((event, number))
     }
 
     /// Advances the head by an event that has been authorised.
@@ -389,6 +400,7 @@ fn write_event(
         device: draft.transaction.map(|(device, _)| device.to_owned()),
         txn_id: draft.transaction.map(|(_, txn_id)| txn_id.to_owned()),
         json: event.json.to_string(),
+        redaction: None,
     };
     events::insert(writes, &stored);
     let (subject, reference, data) = (head.row.room, number, head.row.root.clone());

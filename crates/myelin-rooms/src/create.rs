@@ -273,7 +273,6 @@ impl Rooms {
             state_key: key,
             numbers: EventNumbers::intern(&self.store, &state.event_type, sender, key).await?,
             content: state.content.clone(),
-            redacts: None,
             transaction: None,
         })
     }

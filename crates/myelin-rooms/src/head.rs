@@ -47,6 +47,8 @@ pub(crate) struct Head {
     pub(crate) pending: state_nodes::PendingNodes,
     /// State events of queued sets, by number, for the same reason.
     pub(crate) pending_events: HashMap<i64, Arc<Event>>,
+    /// Events that queued sets redact, which the database still has whole.
+    pub(crate) pending_redacted: HashSet<i64>,
     /// Sets that are queued and not answered.
     pub(crate) in_flight: usize,
 }
@@ -128,6 +130,7 @@ impl Heads {
             if head.in_flight == 0 {
                 head.pending.clear();
                 head.pending_events.clear();
+                head.pending_redacted.clear();
             }
         }
     }
@@ -225,6 +228,7 @@ impl Head {
             members: HashMap::new(),
             pending: HashMap::new(),
             pending_events: HashMap::new(),
+            pending_redacted: HashSet::new(),
             in_flight: 0,
         }
     }
@@ -255,6 +259,27 @@ impl Head {
             self.members.clear();
         }
         self.members.insert(user, member);
+    }
+
+    /// Puts what a redaction left of an event in the place of the event.
+    pub(crate) fn replace_redacted(&mut self, number: i64, pruned: Event) {
+        let pruned = Arc::new(pruned);
+        let places = [
+            &mut self.create,
+            &mut self.power_levels,
+            &mut self.join_rules,
+        ];
+        for place in places.into_iter().chain(self.members.values_mut()) {
+            if place
+                .as_ref()
+                .is_some_and(|event| event.event_id == pruned.event_id)
+            {
+                *place = Some(Arc::clone(&pruned));
+            }
+        }
+        if let Some(pending) = self.pending_events.get_mut(&number) {
+            *pending = pruned;
+        }
     }
 
     /// State events by key, in the order of the keys.

@@ -12,6 +12,7 @@ mod head;
 mod jobs;
 mod membership;
 mod numbers;
+mod originals;
 mod send;
 mod state;
 mod transaction;
@@ -27,7 +28,7 @@ pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
 pub use membership::{Invite, InviteError, Join, JoinError, Leave, LeaveError};
-pub use send::{SendError, SendEvent, SetState};
+pub use send::{RedactEvent, SendError, SendEvent, SetState};
 pub use transaction::{ActingDevice, ClientTransaction};
 
 use crate::head::Heads;

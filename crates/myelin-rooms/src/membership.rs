@@ -275,7 +275,6 @@ impl Rooms {
             state_key: Some(target.as_str()),
             numbers,
             content,
-            redacts: None,
             transaction: None,
         })
     }

@@ -27,6 +27,23 @@ pub struct SendEvent<'a> {
     pub acting: Option<ActingDevice<'a>>,
 }
 
+/// An event to redact.
+#[derive(Clone, Copy, Debug)]
+pub struct RedactEvent<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub sender: &'a UserId,
+    /// What is redacted.
+    pub event_id: &'a EventId,
+    /// Why, in words for the others.
+    pub reason: Option<&'a str>,
+    /// Names the request, if its repetition shall not redact again.
+    pub transaction: Option<ClientTransaction<'a>>,
+    /// The device that redacts.
+    pub acting: Option<ActingDevice<'a>>,
+}
+
 /// A state event to send.
 #[derive(Debug)]
 pub struct SetState<'a> {
@@ -74,18 +91,41 @@ impl Rooms {
     /// Sends a message event and answers with its id once it is durable. A repeated transaction
     /// answers with the id of the event that it sent the first time.
     pub async fn send(&self, send: SendEvent<'_>) -> Result<OwnedEventId, SendError> {
-        let numbers = EventNumbers::intern(&self.store, send.event_type, send.sender, None).await?;
         let place = format!("{} {}", send.room_id, send.event_type);
+        self.send_at(send, &place).await
+    }
+
+    /// Redacts an event and answers with the id of the redaction once it is durable.
+    pub async fn redact(&self, redact: RedactEvent<'_>) -> Result<OwnedEventId, SendError> {
+        let place = format!("{} {}", redact.room_id, redact.event_id);
+        let mut content = CanonicalJsonObject::new();
+        content.insert("redacts".to_owned(), redact.event_id.to_string().into());
+        if let Some(reason) = redact.reason {
+            content.insert("reason".to_owned(), reason.to_owned().into());
+        }
+        let send = SendEvent {
+            room_id: redact.room_id,
+            sender: redact.sender,
+            event_type: "m.room.redaction",
+            content,
+            transaction: redact.transaction,
+            acting: redact.acting,
+        };
+        self.send_at(send, &place).await
+    }
+
+    /// `place` is what the request's path names besides its transaction.
+    async fn send_at(&self, send: SendEvent<'_>, place: &str) -> Result<OwnedEventId, SendError> {
+        let numbers = EventNumbers::intern(&self.store, send.event_type, send.sender, None).await?;
         let transaction = send
             .transaction
-            .map(|named| named.of(numbers.sender, &place));
+            .map(|named| named.of(numbers.sender, place));
         let draft = Draft {
             sender: send.sender,
             event_type: send.event_type,
             state_key: None,
             numbers,
             content: send.content,
-            redacts: None,
             transaction: send
                 .transaction
                 .map(|transaction| (transaction.device, transaction.txn_id)),
@@ -117,7 +157,6 @@ impl Rooms {
             state_key: Some(set.state_key),
             numbers,
             content: set.content,
-            redacts: None,
             transaction: None,
         };
         let mut attempts = self.store.attempts();

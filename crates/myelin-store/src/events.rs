@@ -22,6 +22,7 @@ static EVENTS: Table = Table {
         bytes("device"),
         bytes("txn_id"),
         bytes("json"),
+        int("redacted_by"),
     ],
     version: None,
     on_conflict: OnConflict::Replace,
@@ -69,8 +70,35 @@ pub struct StoredEvent {
     pub device: Option<String>,
     /// The transaction id of that request.
     pub txn_id: Option<String>,
-    /// The canonical JSON of the whole event, signatures included.
+    /// The canonical JSON of the whole event, signatures included; of a redacted event what
+    /// remains of it.
     pub json: String,
+    /// What redacted it.
+    pub redaction: Option<Redaction>,
+}
+
+/// The event that redacted another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redaction {
+    /// Its number.
+    pub event: i64,
+    /// Its id.
+    pub id: String,
+    /// Its canonical JSON, which clients are shown with the event that it redacted.
+    pub json: String,
+}
+
+/// A query for whole events: the table goes by the name `e`, what follows it is the argument.
+macro_rules! select_events {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.event, e.id, e.room, e.room_order, e.type, e.state_key, e.sender, e.depth,
+                    e.origin_server_ts, e.root_before, e.device, e.txn_id, e.json,
+                    e.redacted_by, redaction.id, redaction.json
+             FROM events e LEFT JOIN events redaction ON redaction.event = e.redacted_by ",
+            $rest
+        )
+    };
 }
 
 /// The event with this number.
@@ -92,9 +120,7 @@ pub async fn list(read: &mut Read, events: &[i64]) -> StoreResult<Vec<StoredEven
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
-                      device, txn_id, json
-               FROM events WHERE event = ANY($1)";
+    let sql = select_events!("WHERE e.event = ANY($1)");
     let rows = read
         .query(EVENTS.name, sql, &[crate::Param::Ints(events.to_vec())])
         .await?;
@@ -108,9 +134,9 @@ pub async fn list_before(
     before: i64,
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
-    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
-                      device, txn_id, json
-               FROM events WHERE room = $1 AND room_order < $2 ORDER BY room_order DESC LIMIT $3";
+    let sql = select_events!(
+        "WHERE e.room = $1 AND e.room_order < $2 ORDER BY e.room_order DESC LIMIT $3"
+    );
     let rows = read
         .query(
             EVENTS.name,
@@ -128,9 +154,8 @@ pub async fn list_from(
     from: i64,
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
-    let sql = "SELECT event, id, room, room_order, type, state_key, sender, depth, origin_server_ts, root_before,
-                      device, txn_id, json
-               FROM events WHERE room = $1 AND room_order >= $2 ORDER BY room_order LIMIT $3";
+    let sql =
+        select_events!("WHERE e.room = $1 AND e.room_order >= $2 ORDER BY e.room_order LIMIT $3");
     let rows = read
         .query(EVENTS.name, sql, &[room.into(), from.into(), limit.into()])
         .await?;
@@ -144,6 +169,20 @@ pub fn insert(writes: &mut WriteSet, event: &StoredEvent) {
         vec![event.id.as_str().into()],
         vec![event.event.into()],
     );
+    put(writes, event);
+}
+
+/// Replaces an event by what a redaction leaves of it, in the set that adds the redaction.
+pub fn redact(writes: &mut WriteSet, event: &StoredEvent, pruned: String, redaction: Redaction) {
+    let pruned = StoredEvent {
+        json: pruned,
+        redaction: Some(redaction),
+        ..event.clone()
+    };
+    put(writes, &pruned);
+}
+
+fn put(writes: &mut WriteSet, event: &StoredEvent) {
     let values = vec![
         event.id.as_str().into(),
         event.room.into(),
@@ -157,11 +196,16 @@ pub fn insert(writes: &mut WriteSet, event: &StoredEvent) {
         event.device.as_deref().into(),
         event.txn_id.as_deref().into(),
         encode_json(&event.json),
+        event
+            .redaction
+            .as_ref()
+            .map(|redaction| redaction.event)
+            .into(),
     ];
     writes.put(&EVENTS, vec![event.event.into()], values);
 }
 
-fn encode_json(json: &str) -> Value {
+pub(crate) fn encode_json(json: &str) -> Value {
     if json.len() >= COMPRESS_FROM
         && let Ok(compressed) = zstd::bulk::compress(json.as_bytes(), 1)
         && compressed.len() < json.len()
@@ -186,12 +230,14 @@ fn from_row(row: &Row) -> StoreResult<StoredEvent> {
         let bytes = row.opt_bytes(index)?;
         bytes.map(|_| row.text(index)).transpose()
     };
-    let json = decode_json(&row.bytes(12)?).map_err(|error| StoreError::Corrupt {
-        table: EVENTS.name,
-        column: 12,
-        wanted: "event JSON",
-        found: error.to_string(),
-    })?;
+    let redaction = match row.opt_int(13)? {
+        Some(event) => Some(Redaction {
+            event,
+            id: row.text(14)?,
+            json: json_at(row, 15)?,
+        }),
+        None => None,
+    };
     Ok(StoredEvent {
         event: row.int(0)?,
         id: row.text(1)?,
@@ -205,6 +251,19 @@ fn from_row(row: &Row) -> StoreResult<StoredEvent> {
         root_before: row.bytes(9)?,
         device: optional_text(10)?,
         txn_id: optional_text(11)?,
-        json,
+        json: json_at(row, 12)?,
+        redaction,
     })
 }
+
+pub(crate) fn json_at(row: &Row, column: usize) -> StoreResult<String> {
+    decode_json(&row.bytes(column)?).map_err(|error| StoreError::Corrupt {
+        table: EVENTS.name,
+        column,
+        wanted: "event JSON",
+        found: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,14 +35,21 @@ pub async fn find(read: &mut Read, room: i64, user: i64) -> StoreResult<Option<U
         .transpose()
 }
 
-/// A user's rooms with this membership, in the order of the rooms' numbers.
+/// A user's rooms with this membership, in the order of the rooms' numbers, without those that the
+/// user has forgotten.
 pub async fn list_by_user(
     read: &mut Read,
     user: i64,
     membership: Membership,
 ) -> StoreResult<Vec<UserMembership>> {
     let sql = "SELECT room, user_number, membership, event FROM memberships
-               WHERE user_number = $1 AND membership = $2 ORDER BY room";
+               WHERE user_number = $1 AND membership = $2
+               AND NOT EXISTS (
+                   SELECT 1 FROM forgotten_rooms
+                   WHERE forgotten_rooms.user_number = memberships.user_number
+                   AND forgotten_rooms.room = memberships.room
+               )
+               ORDER BY room";
     let parameters = [user.into(), membership.as_number().into()];
     let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
     rows.iter().map(from_row).collect()
@@ -80,6 +87,18 @@ pub async fn list_users(
     let sql = "SELECT user_number FROM memberships WHERE room = $1 AND membership = $2
                ORDER BY user_number LIMIT $3";
     let parameters = [room.into(), membership.as_number().into(), limit.into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Joined users of a room who have accounts here: at most `limit`, in the order of their numbers.
+pub async fn list_joined_accounts(read: &mut Read, room: i64, limit: i64) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT memberships.user_number FROM memberships
+               JOIN users ON users.user_number = memberships.user_number
+               WHERE memberships.room = $1 AND memberships.membership = $2
+               ORDER BY memberships.user_number LIMIT $3";
+    let joined = Membership::Join.as_number();
+    let parameters = [room.into(), joined.into(), limit.into()];
     let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
     rows.iter().map(|row| row.int(0)).collect()
 }

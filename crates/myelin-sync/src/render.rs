@@ -1,27 +1,58 @@
 //! Events as clients see them: spliced from the stored JSON, never parsed into trees.
 
-use myelin_core::client_event;
-use myelin_store::{StoreError, StoreResult, events::StoredEvent};
+use myelin_core::{client_event, event::EventError};
+use myelin_store::{
+    StoreError, StoreResult,
+    events::{Redaction, StoredEvent},
+};
 
 use crate::Viewer;
 
 /// Writes an event in the form of the client-server API.
 ///
-/// `room_id` is left out where the answer's structure names the room already.
+/// `room_id` is left out where the answer's structure names the room already. What remains of a
+/// redacted event comes with the redaction in its `unsigned`.
 pub fn write_event(
     out: &mut String,
     event: &StoredEvent,
     room_id: Option<&str>,
     unsigned: &str,
 ) -> StoreResult<()> {
-    client_event::write_client_event(out, &event.id, room_id, &event.json, Some(unsigned)).map_err(
-        |error| StoreError::Corrupt {
-            table: "events",
-            column: 12,
-            wanted: "an event",
-            found: error.to_string(),
-        },
-    )
+    let because = event
+        .redaction
+        .as_ref()
+        .map(|redaction| with_redaction(unsigned, redaction, room_id))
+        .transpose()?;
+    let unsigned = because.as_deref().unwrap_or(unsigned);
+    client_event::write_client_event(out, &event.id, room_id, &event.json, Some(unsigned))
+        .map_err(|error| corrupt(&error))
+}
+
+/// The same `unsigned` with the redaction in it.
+fn with_redaction(
+    unsigned: &str,
+    redaction: &Redaction,
+    room_id: Option<&str>,
+) -> StoreResult<String> {
+    let mut out = unsigned.strip_suffix('}').unwrap_or("{").to_owned();
+    if out.len() > 1 {
+        out.push(',');
+    }
+    out.push_str(r#""redacted_because":"#);
+    let Redaction { id, json, .. } = redaction;
+    client_event::write_client_event(&mut out, id, room_id, json, None)
+        .map_err(|error| corrupt(&error))?;
+    out.push('}');
+    Ok(out)
+}
+
+fn corrupt(error: &EventError) -> StoreError {
+    StoreError::Corrupt {
+        table: "events",
+        column: 12,
+        wanted: "an event",
+        found: error.to_string(),
+    }
 }
 
 /// What `unsigned` tells a viewer: the age, and the transaction id to the device that sent it.

@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`config::load`], then at [`run`], which makes a server of a configuration.
 
+mod chores;
 pub mod cli;
 pub mod config;
 mod listening;

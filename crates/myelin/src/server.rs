@@ -16,6 +16,7 @@ use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
 
 use crate::{
+    chores,
     config::{self, ListenerSettings, Resource, Settings},
     listening::Bound,
     system::{SystemChance, SystemClock},
@@ -71,6 +72,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
     let mut background = JoinSet::new();
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
+    background.spawn(chores::run(api.rooms.clone(), app.shutdown.clone()));
     let routers = Routers::new(&app, api);
     let mut running = Running {
         app,

@@ -26,6 +26,8 @@ fn append(error: AppendError) -> MatrixError {
         AppendError::Invalid(error @ EventError::TooLarge { .. }) => {
             MatrixError::too_large(format!("{error}."))
         }
+        AppendError::RedactsNothing => MatrixError::bad_json(format!("{error}.")),
+        AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),
         AppendError::Store(error) => error.into(),

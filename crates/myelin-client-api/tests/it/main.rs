@@ -12,6 +12,7 @@ mod jobs;
 mod join_room;
 mod login;
 mod logout;
+mod redact_event;
 mod register;
 mod send_message_event;
 mod state;

@@ -43,13 +43,12 @@ impl Rooms {
                 state_key: key,
                 numbers,
                 content,
-                redacts: None,
                 transaction: None,
             };
             match room.append(&draft).await {
                 Ok(_) => {}
                 Err(AppendError::Store(error)) => return Err(error),
-                Err(refused @ (AppendError::Forbidden(_) | AppendError::Invalid(_))) => {
+                Err(refused) => {
                     tracing::debug!(%user, %room_id, %refused, "the profile stays as it is");
                     return Ok(());
                 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_stores;
+use crate::{forgotten_rooms, test_stores, users};
 
 #[tokio::test]
 async fn users_of_a_room_are_listed_by_membership_up_to_a_limit() {
@@ -107,6 +107,73 @@ async fn the_first_users_are_those_whose_member_events_came_first() {
         assert_eq!(invited.unwrap(), [(1, 12)]);
         let elsewhere = list_first_users(&mut read, 2, Membership::Join, 5).await;
         assert_eq!(elsewhere.unwrap(), []);
+        nodes.close().await;
+    }
+}
+
+fn joined(room: i64, user: i64) -> UserMembership {
+    UserMembership {
+        room,
+        user,
+        membership: Membership::Join,
+        event: room * user,
+    }
+}
+
+#[tokio::test]
+async fn forgotten_rooms_are_not_listed() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for room in [1, 2] {
+            upsert(&mut writes, &joined(room, 10), room);
+        }
+        forgotten_rooms::insert(&mut writes, 10, 2);
+        forgotten_rooms::insert(&mut writes, 11, 1);
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let rooms = list_by_user(&mut read, 10, Membership::Join).await.unwrap();
+        assert_eq!(rooms, [joined(1, 10)]);
+        assert!(forgotten_rooms::exists(&mut read, 10, 2).await.unwrap());
+        assert!(!forgotten_rooms::exists(&mut read, 10, 1).await.unwrap());
+
+        let mut writes = WriteSet::new();
+        forgotten_rooms::delete(&mut writes, 10, 2);
+        forgotten_rooms::delete(&mut writes, 10, 7);
+        nodes.one.commit(writes).await.unwrap();
+        let rooms = list_by_user(&mut read, 10, Membership::Join).await.unwrap();
+        assert_eq!(rooms, [joined(1, 10), joined(2, 10)]);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn joined_accounts_are_the_members_that_live_here() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for user in [10, 11, 12] {
+            upsert(&mut writes, &joined(1, user), user);
+        }
+        for number in [10, 12, 13] {
+            users::insert(
+                &mut writes,
+                &users::User {
+                    number,
+                    user_id: format!("@user{number}:localhost"),
+                    password_hash: None,
+                    created_ms: 0,
+                    deactivated_ms: None,
+                    admin: false,
+                    guest: false,
+                    version: 1,
+                },
+            );
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        for (room, limit, users) in [(1, 10, vec![10, 12]), (1, 1, vec![10]), (2, 10, vec![])] {
+            let found = list_joined_accounts(&mut read, room, limit).await;
+            assert_eq!(found.unwrap(), users);
+        }
         nodes.close().await;
     }
 }

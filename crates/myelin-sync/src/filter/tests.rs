@@ -279,5 +279,6 @@ async fn stored(store: &Store, event: i64, (kind, sender): (&str, &str), url: bo
         device: None,
         txn_id: None,
         json: json!({"content": content}).to_string(),
+        redaction: None,
     }
 }

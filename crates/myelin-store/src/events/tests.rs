@@ -1,0 +1,90 @@
+use super::*;
+use crate::{redacted_originals, test_stores};
+
+fn event(number: i64) -> StoredEvent {
+    StoredEvent {
+        event: number,
+        id: format!("${number}"),
+        room: 1,
+        room_order: number,
+        event_type: 2,
+        state_key: None,
+        sender: 3,
+        depth: number,
+        origin_server_ts: 4,
+        root_before: Bytes::new(),
+        device: None,
+        txn_id: Some("m1".to_owned()),
+        json: format!(r#"{{"content":{{"body":"{number}"}}}}"#),
+        redaction: None,
+    }
+}
+
+#[tokio::test]
+async fn a_redacted_event_is_what_remains_of_it_and_comes_with_the_redaction() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for number in [10, 11] {
+            insert(&mut writes, &event(number));
+        }
+        nodes.one.commit(writes).await.unwrap();
+
+        let redaction = event(12);
+        let tells = Redaction {
+            event: 12,
+            id: redaction.id.clone(),
+            json: redaction.json.clone(),
+        };
+        let mut writes = WriteSet::new();
+        insert(&mut writes, &redaction);
+        redacted_originals::insert(&mut writes, &event(10), 1_000);
+        redact(&mut writes, &event(10), "{}".to_owned(), tells.clone());
+        nodes.one.commit(writes).await.unwrap();
+
+        let pruned = StoredEvent {
+            json: "{}".to_owned(),
+            redaction: Some(tells),
+            ..event(10)
+        };
+        let mut read = nodes.two.read();
+        assert_eq!(find(&mut read, 10).await.unwrap(), Some(pruned.clone()));
+        assert_eq!(find(&mut read, 11).await.unwrap(), Some(event(11)));
+        let wanted = [pruned, event(11), redaction];
+        assert_eq!(list_from(&mut read, 1, 0, 9).await.unwrap(), wanted);
+        let mut before = list_before(&mut read, 1, 99, 9).await.unwrap();
+        before.reverse();
+        assert_eq!(before, wanted);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn originals_are_kept_until_they_expire() {
+    for nodes in test_stores::both().await {
+        let long = StoredEvent {
+            json: format!(r#"{{"content":{{"body":"{}"}}}}"#, "a".repeat(5_000)),
+            ..event(11)
+        };
+        let mut writes = WriteSet::new();
+        redacted_originals::insert(&mut writes, &event(10), 2_000);
+        redacted_originals::insert(&mut writes, &long, 1_000);
+        redacted_originals::insert(&mut writes, &event(12), 3_000);
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let kept = redacted_originals::find(&mut read, 11).await.unwrap();
+        assert_eq!(kept, Some(long.json));
+        for (now_ms, limit, expired) in [
+            (999, 9, vec![]),
+            (2_000, 9, vec![11, 10]),
+            (2_000, 1, vec![11]),
+        ] {
+            let found = redacted_originals::list_expired(&mut read, now_ms, limit).await;
+            assert_eq!(found.unwrap(), expired);
+        }
+        let mut writes = WriteSet::new();
+        redacted_originals::delete(&mut writes, 11);
+        nodes.one.commit(writes).await.unwrap();
+        assert_eq!(redacted_originals::find(&mut read, 11).await.unwrap(), None);
+        nodes.close().await;
+    }
+}
