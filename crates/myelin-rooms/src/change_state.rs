@@ -67,7 +67,6 @@ impl Rooms {
             state_key: Some(state_key),
             numbers,
             content: CanonicalJsonObject::new(),
-            redacts: None,
             transaction: None,
         };
         let mut attempts = self.store.attempts();

@@ -1,0 +1,151 @@
+//! How a head moves on by an event: its state, what stands beside it, its row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use myelin_core::{
+    event::Event,
+    membership::Membership,
+    trie::{Apply, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_MEMBER, TYPE_POWER_LEVELS},
+};
+use myelin_store::{
+    LogKind, LogWrite, Read, StoreError, WriteSet,
+    events::{self, StoredEvent},
+    memberships::{self, UserMembership},
+    state_nodes,
+};
+use ruma::UserId;
+
+use super::{AppendError, Draft};
+use crate::{
+    Rooms,
+    head::{Head, StateEvent},
+    numbers::EventNumbers,
+};
+
+/// Enters a state event into the trie and into what stands beside it.
+pub(super) async fn advance_state(
+    rooms: &Rooms,
+    head: &mut Head,
+    read: &mut Read,
+    writes: &mut WriteSet,
+    (event, number, numbers): (&Arc<Event>, i64, EventNumbers),
+) -> Result<(), AppendError> {
+    let Some(state_key) = numbers.state_key else {
+        return Ok(());
+    };
+    let room = head.row.room;
+    let key = StateKey {
+        event_type: numbers.event_type,
+        state_key,
+    };
+    let before = if numbers.event_type == TYPE_MEMBER {
+        head.member(read, state_key).await?
+    } else {
+        None
+    };
+    let apply =
+        Apply::new(head.root()?, vec![(key, Some(number))]).map_err(|_| StoreError::Malformed {
+            table: "interned",
+            reason: "there are more event types than the state trie can name",
+        })?;
+    let (root, nodes) = state_nodes::drive(&rooms.store, read, room, &head.pending, apply).await?;
+    for (hash, node) in nodes {
+        if head.pending.contains_key(&hash) {
+            continue;
+        }
+        state_nodes::insert(writes, room, hash, &node);
+        head.pending.insert(hash, Arc::from(node));
+    }
+    head.row.root = Bytes::from(root.to_bytes());
+    head.pending_events.insert(number, Arc::clone(event));
+    match numbers.event_type {
+        TYPE_CREATE => head.create = Some(Arc::clone(event)),
+        TYPE_POWER_LEVELS => head.power_levels = Some(Arc::clone(event)),
+        TYPE_JOIN_RULES => head.join_rules = Some(Arc::clone(event)),
+        TYPE_MEMBER => advance_member(rooms, head, writes, (before, event, number, state_key)),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Keeps the membership tables and the counts beside a new member event.
+fn advance_member(
+    rooms: &Rooms,
+    head: &mut Head,
+    writes: &mut WriteSet,
+    (before, event, number, user): (StateEvent, &Arc<Event>, i64, i64),
+) {
+    let membership = Membership::of_content(&event.content).unwrap_or(Membership::Leave);
+    let before = before.and_then(|event| Membership::of_content(&event.content));
+    let count = |membership, wanted| i64::from(membership == Some(wanted));
+    head.row.joined += count(Some(membership), Membership::Join) - count(before, Membership::Join);
+    head.row.invited +=
+        count(Some(membership), Membership::Invite) - count(before, Membership::Invite);
+    head.remember_member(user, Some(Arc::clone(event)));
+    memberships::upsert(
+        writes,
+        &UserMembership {
+            room: head.row.room,
+            user,
+            membership,
+            event: number,
+        },
+        head.row.room_order,
+    );
+    let local = event
+        .state_key
+        .as_deref()
+        .and_then(|id| <&UserId>::try_from(id).ok());
+    if local.is_some_and(|id| rooms.server.is_local(id)) {
+        let mut data = vec![u8::try_from(membership.as_number()).unwrap_or_default()];
+        data.extend_from_slice(&number.to_be_bytes());
+        let (subject, reference) = (user, head.row.room);
+        writes.log(LogWrite {
+            kind: LogKind::Membership,
+            subject,
+            reference,
+            data: data.into(),
+        });
+    }
+}
+
+pub(super) fn advance_row(head: &mut Head, event: &Event, number: i64) {
+    head.row.version = number;
+    head.row.extremities = vec![event.event_id.to_string()];
+    head.row.depth += 1;
+    head.row.room_order += 1;
+}
+
+pub(super) fn write_event(
+    writes: &mut WriteSet,
+    head: &Head,
+    event: &Event,
+    draft: &Draft<'_>,
+    (number, root_before): (i64, Bytes),
+) {
+    let stored = StoredEvent {
+        event: number,
+        id: event.event_id.to_string(),
+        room: head.row.room,
+        room_order: head.row.room_order,
+        event_type: draft.numbers.event_type,
+        state_key: draft.numbers.state_key,
+        sender: draft.numbers.sender,
+        depth: head.row.depth,
+        origin_server_ts: i64::try_from(event.origin_server_ts).unwrap_or(i64::MAX),
+        root_before,
+        device: draft.transaction.map(|(device, _)| device.to_owned()),
+        txn_id: draft.transaction.map(|(_, txn_id)| txn_id.to_owned()),
+        json: event.json.to_string(),
+        redaction: None,
+    };
+    events::insert(writes, &stored);
+    let (subject, reference, data) = (head.row.room, number, head.row.root.clone());
+    writes.log(LogWrite {
+        kind: LogKind::Event,
+        subject,
+        reference,
+        data,
+    });
+}
