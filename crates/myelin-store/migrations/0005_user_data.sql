@@ -26,3 +26,17 @@ CREATE TABLE profiles (
     -- The other fields: one JSON object.
     fields {bytes} NOT NULL
 ){table_options};
+
+-- What clients keep on the server for their user. What was deleted stays as `{}`, to be told of.
+CREATE TABLE account_data (
+    user_number {int} NOT NULL,
+    -- The interned string that names room and type.
+    key_number {int} NOT NULL,
+    version {int} NOT NULL,
+    -- The interned room id; 0: for no room.
+    room {int} NOT NULL,
+    type {bytes} NOT NULL,
+    content {bytes} NOT NULL,
+    PRIMARY KEY (user_number, key_number)
+){table_options};
+CREATE INDEX account_data_by_room ON account_data (user_number, room);

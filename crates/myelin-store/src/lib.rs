@@ -4,6 +4,7 @@
 //! Reads are SQL in one module per table family; writes are rows in a [`WriteSet`], committed in
 //! batches. Start reading at [`WriteSet`], then the committer.
 
+pub mod account_data;
 pub mod aliases;
 mod counters;
 mod crash;
