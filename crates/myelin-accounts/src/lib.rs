@@ -3,6 +3,7 @@
 //! The rules live here; the tables in `myelin-store`, HTTP in the API crates. Start reading at
 //! [`register()`] and [`login()`].
 
+mod account_data;
 mod authenticate;
 mod login;
 mod logout;
@@ -12,6 +13,10 @@ mod session;
 mod settings;
 mod signing_key;
 
+pub use account_data::{
+    AccountDataError, AccountDataPlace, delete_account_data, get_account_data, ignored_users,
+    set_account_data,
+};
 pub use authenticate::{Session, authenticate, can_read, touch};
 pub use login::{Login, LoginError, login};
 pub use logout::{logout, logout_all};

@@ -1,6 +1,7 @@
 //! Which failure of a use case becomes which answer: one exhaustive match for each.
 
 mod rooms;
+mod user_data;
 
 use http::StatusCode;
 use myelin_accounts::{LoginError, RegisterError};

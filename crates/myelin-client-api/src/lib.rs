@@ -4,11 +4,13 @@
 //! [`router`], then at any endpoint; `error.rs` says which failure becomes which answer.
 
 mod account;
+mod config;
 mod discovery;
 mod error;
 mod events;
 mod membership;
 mod message;
+mod require_self;
 mod room;
 mod session;
 mod state;
@@ -75,6 +77,7 @@ pub fn endpoints_of_2014() -> Vec<(Method, String)> {
 
 fn routes() -> Routes<ClientApi> {
     account::routes()
+        .merge(config::routes())
         .merge(discovery::routes())
         .merge(membership::routes())
         .merge(message::routes())

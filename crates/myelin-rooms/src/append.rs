@@ -189,7 +189,6 @@ impl OpenRoom<'_> {
             .ok_or(StoreError::Missing { table: "rooms" })?;
         let target = redaction::find_target(self.rooms, head, &mut self.read, draft).await?;
         let state = auth_state(self.rooms, head, &mut self.read, draft).await?;
-        let auth_events: Vec<OwnedEventId> = auth_event_ids(head, &state);
         let extremities = head
             .row
             .extremities
@@ -203,7 +202,7 @@ impl OpenRoom<'_> {
             content: redaction::content(head, draft.event_type, content),
             redacts: target.as_ref().map(|target| &*target.id),
             prev_events: &extremities.collect::<Vec<_>>(),
-            auth_events: &auth_events,
+            auth_events: &auth_event_ids(head, &state),
             depth: u64::try_from(head.row.depth + 1).unwrap_or_default(),
             origin_server_ts: self.rooms.server.now_ms(),
         };

@@ -12,9 +12,18 @@ use crate::{ClientApi, Error};
 /// with it is missing.
 const VERSIONS: [&str; 6] = ["r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"];
 
+/// What clients may use although no version above has it.
+const UNSTABLE_FEATURES: [&str; 1] = [
+    // Deleting account data.
+    "org.matrix.msc3391",
+];
+
 pub(crate) async fn get_supported_versions(
     _: ClientApi,
     _: Public<Request>,
 ) -> Result<Response, Error> {
-    Ok(Response::new(VERSIONS.map(str::to_owned).to_vec()))
+    let mut response = Response::new(VERSIONS.map(str::to_owned).to_vec());
+    let features = UNSTABLE_FEATURES.map(|feature| (feature.to_owned(), true));
+    response.unstable_features = features.into();
+    Ok(response)
 }

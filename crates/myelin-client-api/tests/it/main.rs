@@ -1,6 +1,7 @@
 //! The client-server API through the door: one module per endpoint, each test in three modes.
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+mod account_data;
 mod accounts;
 mod counts;
 mod coverage;

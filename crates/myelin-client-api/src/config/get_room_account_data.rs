@@ -1,0 +1,28 @@
+//! `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
+
+use myelin_accounts::{AccountDataPlace, get_account_data};
+use myelin_http::Client;
+use ruma::{
+    api::client::config::get_room_account_data::v3::{Request, Response},
+    serde::Raw,
+};
+
+use super::{not_found, stored_json};
+use crate::{ClientApi, Error, require_self::require_self};
+
+pub(crate) async fn get_room_account_data(
+    api: ClientApi,
+    client: Client<Request>,
+) -> Result<Response, Error> {
+    let Client { user, body, .. } = client;
+    require_self(&user, &body.user_id)?;
+    let event_type = body.event_type.to_string();
+    let place = AccountDataPlace {
+        user: client.user_number,
+        room_id: Some(&body.room_id),
+        event_type: &event_type,
+    };
+    let content = get_account_data(&api.app.store, place).await?;
+    let content = content.ok_or_else(not_found)?;
+    Ok(Response::new(Raw::from_json(stored_json(&content)?)))
+}
