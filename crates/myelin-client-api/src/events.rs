@@ -1,17 +1,28 @@
 //! Stored events in the form of the client-server API.
 
-use myelin_rooms::AccessError;
-use myelin_store::{
-    Read, StoreError,
-    events::{self, StoredEvent},
-};
-use myelin_sync::Viewer;
+use myelin_rooms::VisibleEvent;
+use myelin_store::{Read, StoreError, events::StoredEvent};
+use myelin_sync::{Notes, ShownEvent, Viewer};
 use ruma::{OwnedRoomId, RoomId, UserId, serde::Raw};
 use serde_json::value::RawValue;
 
 use crate::{ClientApi, Error};
 
-/// Events as a viewer sees them, for answers that are ruma's types.
+/// Events of a timeline as a viewer sees them, for answers that are ruma's types.
+pub(crate) fn shown_events<T>(
+    api: &ClientApi,
+    events: &[ShownEvent],
+    room_id: &RoomId,
+    viewer: &Viewer,
+) -> Result<Vec<Raw<T>>, Error> {
+    let seen = (viewer, api.app.server.now_ms());
+    events
+        .iter()
+        .map(|shown| render(&shown.event, &shown.notes, room_id, seen).map(Raw::from_json))
+        .collect()
+}
+
+/// Events of the state, which have no notes.
 pub(crate) fn client_events<T>(
     api: &ClientApi,
     events: &[StoredEvent],
@@ -31,29 +42,31 @@ pub(crate) async fn find_event(
     read: &mut Read,
     user: &UserId,
     event_id: &str,
-) -> Result<Option<(OwnedRoomId, StoredEvent)>, Error> {
-    let Some(number) = events::find_number(read, event_id).await? else {
+) -> Result<Option<(OwnedRoomId, VisibleEvent)>, Error> {
+    let Some(visible) = api.rooms.visible_event(read, user, event_id).await? else {
         return Ok(None);
     };
-    let Some(stored) = events::find(read, number).await? else {
-        return Ok(None);
-    };
-    let room_id = api.rooms.room_id(stored.room).await?;
-    match api.rooms.access(read, &room_id, user).await {
-        Ok(_) => Ok(Some((room_id, stored))),
-        Err(AccessError::NotInRoom { .. }) => Ok(None),
-        Err(AccessError::Store(error)) => Err(error.into()),
-    }
+    let room_id = api.rooms.room_id(visible.event.room).await?;
+    Ok(Some((room_id, visible)))
 }
 
-/// One event as a viewer sees it.
+/// One event of the state.
 pub(crate) fn client_event(
     event: &StoredEvent,
+    room_id: &RoomId,
+    seen: (&Viewer, u64),
+) -> Result<Box<RawValue>, Error> {
+    render(event, &Notes::default(), room_id, seen)
+}
+
+fn render(
+    event: &StoredEvent,
+    notes: &Notes,
     room_id: &RoomId,
     (viewer, now_ms): (&Viewer, u64),
 ) -> Result<Box<RawValue>, Error> {
     let mut json = String::new();
-    let unsigned = myelin_sync::unsigned(event, viewer, now_ms);
+    let unsigned = myelin_sync::unsigned(event, notes, viewer, now_ms);
     myelin_sync::write_event(&mut json, event, Some(room_id.as_str()), &unsigned)?;
     RawValue::from_string(json).map_err(|error| {
         Error::from(StoreError::Corrupt {

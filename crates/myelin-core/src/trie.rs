@@ -39,6 +39,7 @@
 //! | [`List`] | O(n), or O(entries of the type) | |
 //! | [`Apply`] of k changes | O(k log n) | O(k log n) |
 //! | [`Difference`] of k entries | O(k log n) | |
+//! | [`Together`] of m machines | at most their sum | |
 
 mod apply;
 mod decode;
@@ -52,6 +53,7 @@ mod machine;
 mod node;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub use apply::Apply;
 pub use difference::{Changed, Difference};
@@ -66,3 +68,4 @@ pub use list::List;
 pub use lookup::Lookup;
 pub use machine::{Machine, drive};
 pub use node::{INLINE_MAX, Node, NodeHash, Root};
+pub use together::Together;

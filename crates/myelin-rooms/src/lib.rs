@@ -3,7 +3,6 @@
 //! Not here: what clients are shown of it (`myelin-sync`), and HTTP. Start reading at
 //! [`Rooms::send`], then `append.rs`.
 
-mod access;
 mod aliases;
 mod append;
 mod change_state;
@@ -16,13 +15,13 @@ mod originals;
 mod send;
 mod state;
 mod transaction;
+mod visibility;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
 use myelin_core::server::Server;
 use myelin_store::Store;
 
-pub use access::{AccessError, RoomAccess};
 pub use aliases::AliasError;
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
@@ -30,6 +29,7 @@ pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings
 pub use membership::{Invite, InviteError, Join, JoinError, Leave, LeaveError};
 pub use send::{RedactEvent, SendError, SendEvent, SetState};
 pub use transaction::{ActingDevice, ClientTransaction};
+pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
 use crate::head::Heads;
 

@@ -92,7 +92,7 @@ impl Rooms {
     }
 
     /// Runs a machine over committed state.
-    async fn walk<M: Machine>(
+    pub(crate) async fn walk<M: Machine>(
         &self,
         read: &mut Read,
         room: i64,
@@ -102,7 +102,11 @@ impl Rooms {
     }
 
     /// Events by number, in the order in which they entered the room.
-    async fn load(&self, read: &mut Read, numbers: &[i64]) -> StoreResult<Vec<StoredEvent>> {
+    pub(crate) async fn load(
+        &self,
+        read: &mut Read,
+        numbers: &[i64],
+    ) -> StoreResult<Vec<StoredEvent>> {
         const CHUNK: usize = 500;
         let mut loaded = Vec::with_capacity(numbers.len());
         for chunk in numbers.chunks(CHUNK) {
@@ -116,11 +120,11 @@ impl Rooms {
     }
 }
 
-fn parse(root: &Bytes) -> StoreResult<Root> {
+pub(crate) fn parse(root: &Bytes) -> StoreResult<Root> {
     Root::from_bytes(root).map_err(|error| corrupt(&error))
 }
 
-fn corrupt(error: &TrieError) -> StoreError {
+pub(crate) fn corrupt(error: &TrieError) -> StoreError {
     StoreError::Corrupt {
         table: "state_nodes",
         column: 1,

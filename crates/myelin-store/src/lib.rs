@@ -8,6 +8,7 @@ pub mod account_data;
 pub mod aliases;
 mod counters;
 mod crash;
+pub mod departures;
 mod engine;
 mod error;
 pub mod events;

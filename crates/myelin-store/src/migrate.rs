@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../migrations/0003_rooms.sql")),
     (5, include_str!("../migrations/0005_user_data.sql")),
     (6, include_str!("../migrations/0006_acts.sql")),
+    (7, include_str!("../migrations/0007_reads.sql")),
     (9, include_str!("../migrations/0009_heroes.sql")),
 ];
 

@@ -26,7 +26,7 @@ pub use changes::{Changes, Viewer};
 pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt, place_after, place_before};
 pub use messages::{Direction, MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
-pub use render::{unsigned, write_event};
+pub use render::{Notes, ShownEvent, unsigned, write_event};
 pub use sync_events::SyncRequest;
 pub use token::{RoomToken, StreamToken, Token, TokenError};
 

@@ -1,19 +1,23 @@
 //! `/messages`: a room's events, along the room order.
 
-use myelin_rooms::RoomAccess;
+use myelin_rooms::{RoomView, VisibleEvent};
 use myelin_store::{
-    LogKind, Read, StoreError,
+    LogKind, Read, StoreError, StoreResult,
     events::{self, StoredEvent},
     log,
 };
 
 use crate::{
-    RoomToken, StreamToken, Syncs, Token,
+    RoomToken, ShownEvent, StreamToken, Syncs, Token,
     initial::{place_after, place_before},
 };
 
 /// Most events in one answer.
-const LIMIT_MAX: i64 = 1_000;
+const LIMIT_MAX: usize = 1_000;
+/// Most events that are looked at for one answer, most of which may be hidden.
+const SCAN_MAX: usize = 1_000;
+/// Most events that are read at once.
+const CHUNK: usize = 250;
 
 /// Which way to walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub struct PageRequest {
     /// Which way.
     pub direction: Direction,
     /// Most events in the answer.
-    pub limit: i64,
+    pub limit: usize,
 }
 
 /// A part of a room's history.
@@ -45,7 +49,7 @@ pub struct Page {
     /// Where the next page begins; None: there is nothing further in this direction now.
     pub end: Option<RoomToken>,
     /// The events in the direction of the walk.
-    pub events: Vec<StoredEvent>,
+    pub events: Vec<ShownEvent>,
 }
 
 /// Why there is no page.
@@ -56,70 +60,89 @@ pub enum MessagesError {
     Store(#[from] StoreError),
 }
 
+/// A walk along the events of a room.
+struct Walk {
+    direction: Direction,
+    /// The room order that the next event lies below (backward), or the least that it can have.
+    at: i64,
+    /// The room order that events before the end of the walk do not reach.
+    stop: i64,
+    /// Whether there may be events that the walk has not come to.
+    more: bool,
+    /// The last event that the walk has come to.
+    last: Option<RoomToken>,
+}
+
 impl Syncs {
-    /// A page of a room's events.
+    /// A page of what a user may see of a room's events. After 1,000 events it ends, whether or not
+    /// enough of them could be shown.
     pub async fn messages(
         &self,
         read: &mut Read,
-        access: &RoomAccess,
+        view: &mut RoomView,
         request: PageRequest,
     ) -> Result<Page, MessagesError> {
         let start = match (request.from, request.direction) {
-            (Some(token), _) => self.place(read, access, token).await?,
+            (Some(token), _) => self.place(read, view, token).await?,
             (None, Direction::Backward) => RoomToken {
                 depth: 0,
-                before: access.newest + 1,
+                before: view.newest.saturating_add(1),
             },
             (None, Direction::Forward) => RoomToken {
                 depth: 0,
-                before: i64::MIN,
+                before: -i64::MAX,
             },
         };
         let stop = match request.to {
-            Some(token) => Some(self.place(read, access, token).await?),
+            Some(token) => Some(self.place(read, view, token).await?.before),
             None => None,
         };
-        let limit = request.limit.clamp(1, LIMIT_MAX);
-        let (room, from) = (access.room, start.before);
-        let mut found = match request.direction {
-            Direction::Backward => events::list_before(read, room, from, limit + 1).await?,
-            Direction::Forward => events::list_from(read, room, from, limit + 1).await?,
-        };
-        if let Some(stop) = stop {
-            found.retain(|event| match request.direction {
-                Direction::Backward => event.room_order >= stop.before,
-                Direction::Forward => event.room_order < stop.before,
-            });
+        let mut walk = Walk::new(view, request.direction, (start.before, stop));
+        let events = self.walk(read, view, &mut walk, request.limit).await?;
+        let end = walk
+            .last
+            .filter(|_| walk.more || request.direction == Direction::Forward);
+        let events = events.into_iter().map(ShownEvent::from).collect();
+        Ok(Page { start, end, events })
+    }
+
+    async fn walk(
+        &self,
+        read: &mut Read,
+        view: &mut RoomView,
+        walk: &mut Walk,
+        limit: usize,
+    ) -> StoreResult<Vec<VisibleEvent>> {
+        let limit = limit.clamp(1, LIMIT_MAX);
+        let mut found = Vec::new();
+        let mut scanned = 0;
+        while walk.more && found.len() < limit && scanned < SCAN_MAX {
+            let wanted = if scanned == 0 { limit } else { CHUNK };
+            let chunk = walk.next(read, view.room, wanted).await?;
+            scanned += chunk.len();
+            let shown = self.rooms.visible(read, view, chunk).await?;
+            let left = limit - found.len();
+            if let Some(first_left_out) = shown.get(left) {
+                // The next page begins with what found no place in this one.
+                walk.go_back_to(&first_left_out.event);
+            }
+            found.extend(shown.into_iter().take(left));
         }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let end = found
-            .last()
-            .filter(|_| more || request.direction == Direction::Forward);
-        let end = end.map(|last| match request.direction {
-            Direction::Backward => place_before(last),
-            Direction::Forward => place_after(last),
-        });
-        Ok(Page {
-            start,
-            end,
-            events: found,
-        })
+        Ok(found)
     }
 
     /// The place in a room that a token stands for.
     pub async fn place(
         &self,
         read: &mut Read,
-        access: &RoomAccess,
+        view: &RoomView,
         token: Token,
     ) -> Result<RoomToken, StoreError> {
         let StreamToken { position, .. } = match token {
             Token::Room(place) => return Ok(place),
             Token::Stream(token) => token,
         };
-        let Some(entry) = log::find_last(read, access.room, LogKind::Event, position).await? else {
+        let Some(entry) = log::find_last(read, view.room, LogKind::Event, position).await? else {
             return Ok(RoomToken {
                 depth: 0,
                 before: 1,
@@ -129,5 +152,63 @@ impl Syncs {
             .await?
             .ok_or(StoreError::Missing { table: "events" })?;
         Ok(place_after(&event))
+    }
+}
+
+impl Walk {
+    fn new(view: &RoomView, direction: Direction, (start, stop): (i64, Option<i64>)) -> Self {
+        let end = view.last.saturating_add(1);
+        let (at, stop) = match direction {
+            Direction::Backward => (start.min(end), stop.unwrap_or(i64::MIN)),
+            Direction::Forward => (start, stop.map_or(end, |stop| stop.min(end))),
+        };
+        Self {
+            direction,
+            at,
+            stop,
+            more: true,
+            last: None,
+        }
+    }
+
+    /// The next events, at most so many; `more` tells whether there are others behind them.
+    async fn next(
+        &mut self,
+        read: &mut Read,
+        room: i64,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredEvent>> {
+        // One more than asked for tells whether there is more.
+        let rows = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let mut chunk = match self.direction {
+            Direction::Backward => events::list_before(read, room, self.at, rows).await?,
+            Direction::Forward => events::list_from(read, room, self.at, rows).await?,
+        };
+        chunk.retain(|event| match self.direction {
+            Direction::Backward => event.room_order >= self.stop,
+            Direction::Forward => event.room_order < self.stop,
+        });
+        self.more = chunk.len() > limit;
+        chunk.truncate(limit);
+        if let Some(last) = chunk.last() {
+            let place = match self.direction {
+                Direction::Backward => place_before(last),
+                Direction::Forward => place_after(last),
+            };
+            self.at = place.before;
+            self.last = Some(place);
+        }
+        Ok(chunk)
+    }
+
+    /// Gives back what was read from this event on.
+    fn go_back_to(&mut self, event: &StoredEvent) {
+        let place = match self.direction {
+            Direction::Backward => place_after(event),
+            Direction::Forward => place_before(event),
+        };
+        self.at = place.before;
+        self.last = Some(place);
+        self.more = true;
     }
 }

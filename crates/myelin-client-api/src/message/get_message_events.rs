@@ -7,7 +7,7 @@ use ruma::api::{
     client::message::get_message_events::v3::{Request, Response},
 };
 
-use crate::{ClientApi, Error, events::client_events};
+use crate::{ClientApi, Error, events::shown_events};
 
 pub(crate) async fn get_message_events(
     api: ClientApi,
@@ -26,15 +26,15 @@ pub(crate) async fn get_message_events(
         } else {
             Direction::Forward
         },
-        limit: i64::from(body.limit),
+        limit: usize::try_from(u64::from(body.limit)).unwrap_or(usize::MAX),
     };
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &body.room_id, &user).await?;
-    let page = api.syncs.messages(&mut read, &access, request).await?;
+    let mut view = api.rooms.view(&mut read, &body.room_id, &user).await?;
+    let page = api.syncs.messages(&mut read, &mut view, request).await?;
     let mut response = Response::new();
     response.start = page.start.to_string();
     response.end = page.end.map(|end| end.to_string());
-    response.chunk = client_events(&api, &page.events, &body.room_id, &viewer)?;
+    response.chunk = shown_events(&api, &page.events, &body.room_id, &viewer)?;
     Ok(response)
 }
 

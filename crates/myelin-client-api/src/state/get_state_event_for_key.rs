@@ -25,9 +25,9 @@ pub(crate) async fn get_state_event_for_key(
     };
     let Client { user, body, .. } = client;
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &body.room_id, &user).await?;
+    let view = api.rooms.view(&mut read, &body.room_id, &user).await?;
     let event_type = body.event_type.to_string();
-    let at = (access.room, &access.root);
+    let at = (view.room, &view.root);
     let found = api
         .rooms
         .state_event(&mut read, at, &event_type, &body.state_key)

@@ -16,11 +16,8 @@ pub(crate) async fn get_state_events(
     };
     let Client { user, body, .. } = client;
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &body.room_id, &user).await?;
-    let state = api
-        .rooms
-        .state(&mut read, access.room, &access.root)
-        .await?;
+    let view = api.rooms.view(&mut read, &body.room_id, &user).await?;
+    let state = api.rooms.state(&mut read, view.room, &view.root).await?;
     Ok(Response::new(client_events(
         &api,
         &state,

@@ -15,7 +15,10 @@ pub(super) async fn get_current_state(
     let limit = request::limit(&client.body.query()?)?;
     let viewer = request::viewer(&client);
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &room_id, &client.user).await?;
+    let access = api
+        .rooms
+        .member_view(&mut read, &room_id, &client.user)
+        .await?;
     let (position, room) = api
         .syncs
         .room_overview(&mut read, access.room, limit)

@@ -18,7 +18,7 @@ pub(super) async fn get_member_events(
     let room_id = request::room_id(&client.body)?;
     let viewer = request::viewer(&client);
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &room_id, &client.user).await?;
+    let access = api.rooms.view(&mut read, &room_id, &client.user).await?;
     let at = (access.room, &access.root);
     let view = modern::view_at(&api, &mut read, (&room_id, &viewer), at).await?;
     let members = api

@@ -2,11 +2,11 @@
 
 use axum::response::Response;
 use myelin_http::{Client, MatrixError, Query, Raw};
-use myelin_rooms::RoomAccess;
+use myelin_rooms::RoomView as Access;
 use myelin_store::{Read, events::StoredEvent};
 use myelin_sync::{
-    Direction, PageRequest, RoomToken, StreamToken, Token, TokenError, Viewer, place_after,
-    place_before,
+    Direction, PageRequest, RoomToken, ShownEvent, StreamToken, Token, TokenError, Viewer,
+    place_after, place_before,
 };
 use ruma::RoomId;
 use serde_json::json;
@@ -28,7 +28,6 @@ struct Walk<'a> {
     room_id: &'a RoomId,
     viewer: &'a Viewer,
     view: &'a RoomView,
-    access: &'a RoomAccess,
     to: Option<Token>,
     direction: Direction,
     limit: usize,
@@ -46,7 +45,7 @@ pub(super) async fn get_message_events(
     let limit = limit.unwrap_or(LIMIT).min(LIMIT_MAX);
     let (from, to) = (token(&query, "from")?, token(&query, "to")?);
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &room_id, &client.user).await?;
+    let mut access = api.rooms.view(&mut read, &room_id, &client.user).await?;
     let (start, from) = if let Some(token) = from {
         let start = query.get("from")?.unwrap_or_default().to_owned();
         (start, api.syncs.place(&mut read, &access, token).await?)
@@ -65,12 +64,11 @@ pub(super) async fn get_message_events(
         room_id: &room_id,
         viewer: &viewer,
         view: &view,
-        access: &access,
         to,
         direction,
         limit: usize::try_from(limit).unwrap_or_default(),
     };
-    let (chunk, end) = walk.page(&mut read, from).await?;
+    let (chunk, end) = walk.page(&mut read, &mut access, from).await?;
     Ok(reply(
         &json!({ "chunk": chunk, "end": end.to_string(), "start": start }),
     ))
@@ -82,6 +80,7 @@ impl Walk<'_> {
     async fn page(
         &self,
         read: &mut Read,
+        access: &mut Access,
         mut from: RoomToken,
     ) -> Result<(Vec<Object>, RoomToken), Error> {
         loop {
@@ -89,15 +88,15 @@ impl Walk<'_> {
                 from: Some(Token::Room(from)),
                 to: self.to,
                 direction: self.direction,
-                limit: i64::try_from(self.limit).unwrap_or(i64::MAX),
+                limit: self.limit,
             };
-            let page = self.api.syncs.messages(read, self.access, request).await?;
+            let page = self.api.syncs.messages(read, access, request).await?;
             let visible = self.visible(read, &page.events).await?;
             let events = visible.iter().map(|(_, event)| event.clone());
             let (chunk, real) = self.view.page(events, self.direction, self.limit);
             let last = match visible.get(real.wrapping_sub(1)) {
                 Some((last, _)) if real < visible.len() => Some(*last),
-                _ => page.events.last(),
+                _ => page.events.last().map(|shown| &shown.event),
             };
             from = last.map_or(from, |last| match self.direction {
                 Direction::Backward => place_before(last),
@@ -112,10 +111,10 @@ impl Walk<'_> {
     async fn visible<'a>(
         &self,
         read: &mut Read,
-        events: &'a [StoredEvent],
+        events: &'a [ShownEvent],
     ) -> Result<Vec<(&'a StoredEvent, Object)>, Error> {
         let mut visible = Vec::with_capacity(events.len());
-        for stored in events {
+        for ShownEvent { event: stored, .. } in events {
             let seen = (self.room_id, self.viewer);
             let event = modern::timeline_event(self.api, read, stored, seen).await?;
             if !is_hidden(&event) {

@@ -15,9 +15,10 @@ pub(super) async fn get_one_event(api: ClientApi, client: Client<Raw>) -> Result
     let viewer = request::viewer(&client);
     let mut read = api.app.store.read();
     let not_found = || MatrixError::not_found("Event not found.");
-    let (room_id, stored) = find_event(&api, &mut read, &client.user, real_id(event_id))
+    let (room_id, visible) = find_event(&api, &mut read, &client.user, real_id(event_id))
         .await?
         .ok_or_else(not_found)?;
+    let stored = visible.event;
     let shown = (&stored, &viewer);
     let view = modern::room_view(&api, &mut read, (&room_id, &client.user), shown).await?;
     let event = modern::timeline_event(&api, &mut read, &stored, (&room_id, &viewer)).await?;

@@ -17,7 +17,7 @@ pub(super) async fn get_state_event_for_key(
     let state_key = request::parameter(&client.body, 2);
     let viewer = request::viewer(&client);
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &room_id, &client.user).await?;
+    let access = api.rooms.view(&mut read, &room_id, &client.user).await?;
     let at = (access.room, &access.root);
     let view = modern::view_at(&api, &mut read, (&room_id, &viewer), at).await?;
     let content = if view::is_virtual(event_type) {

@@ -17,7 +17,7 @@ pub(super) async fn get_state_events(
     let room_id = request::room_id(&client.body)?;
     let viewer = request::viewer(&client);
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, &room_id, &client.user).await?;
+    let access = api.rooms.view(&mut read, &room_id, &client.user).await?;
     let state = api
         .rooms
         .state(&mut read, access.room, &access.root)

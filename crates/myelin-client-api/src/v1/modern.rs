@@ -73,8 +73,8 @@ pub(super) async fn room_view(
     (room_id, user): (&RoomId, &UserId),
     (shown, viewer): (&StoredEvent, &Viewer),
 ) -> Result<RoomView, Error> {
-    let root = match api.rooms.access(read, room_id, user).await {
-        Ok(access) => access.root,
+    let root = match api.rooms.view(read, room_id, user).await {
+        Ok(view) => view.root,
         Err(AccessError::NotInRoom { .. }) => shown.root_before.clone(),
         Err(AccessError::Store(error)) => return Err(error.into()),
     };

@@ -67,7 +67,10 @@ async fn change_levels(
     patch: &LevelsPatch,
 ) -> Result<Option<OwnedEventId>, Error> {
     let mut read = api.app.store.read();
-    let access = api.rooms.access(&mut read, room_id, &client.user).await?;
+    let access = api
+        .rooms
+        .member_view(&mut read, room_id, &client.user)
+        .await?;
     let viewer = request::viewer(client);
     let (seen, at) = ((room_id, &viewer), (access.room, &access.root));
     let create = modern::state(api, &mut read, seen, at, "m.room.create").await?;

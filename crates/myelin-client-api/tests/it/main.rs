@@ -9,6 +9,7 @@ mod create_room;
 mod every_endpoint;
 mod get_message_events;
 mod get_supported_versions;
+mod history_visibility;
 mod jobs;
 mod join_room;
 mod login;

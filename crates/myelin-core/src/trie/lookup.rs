@@ -10,7 +10,7 @@ use super::{Machine, Node, NodeHash, Root, StateKey, TrieError};
 
 /// Finds the values of k keys in O(k log n) nodes, those on the way to several keys read once. The
 /// output has the order of the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lookup {
     /// Ascending, each with its place in the output.
     keys: Vec<(Path, usize)>,

@@ -522,3 +522,30 @@ fn one_type_is_listed_without_the_members() {
     let listed = disk.run(List::of_type(root, TYPE_MEMBER).unwrap());
     assert_eq!(listed.len(), 10_000);
 }
+
+#[test]
+fn machines_together_load_what_they_share_once() {
+    let mut disk = Disk::default();
+    let mut roots = vec![disk.apply(Root(None), &members(1_000))];
+    for number in 0..20 {
+        let change = (member(2_000 + number), Some(1));
+        roots.push(disk.apply(roots[roots.len() - 1], &[change]));
+    }
+    let keys = [member(7), key(TYPE_TOPIC, 16)];
+    let lookup = |root: &Root| Lookup::new(*root, &keys).unwrap();
+    disk.reset();
+    let mut alone = Vec::new();
+    for root in &roots {
+        alone.push(disk.run(lookup(root)));
+    }
+    let (reads_alone, rounds_alone) = (disk.reads, disk.rounds);
+    disk.reset();
+    let together = disk.run(Together::new(roots.iter().map(lookup).collect()));
+    assert_eq!(together, alone);
+    assert!(disk.reads < reads_alone, "{} of {reads_alone}", disk.reads);
+    assert_eq!(disk.rounds * roots.len(), rounds_alone);
+    disk.reset();
+    let same = disk.run(Together::new(vec![lookup(&roots[0]); 100]));
+    assert_eq!(disk.reads * roots.len(), reads_alone, "as one of them");
+    assert_eq!(same.len(), 100);
+}

@@ -10,6 +10,7 @@ use myelin_core::{
 };
 use myelin_store::{
     LogKind, LogWrite, Read, StoreError, WriteSet,
+    departures::{self, Departure},
     events::{self, StoredEvent},
     memberships::{self, UserMembership},
     state_nodes,
@@ -83,6 +84,18 @@ fn advance_member(
     head.row.invited +=
         count(Some(membership), Membership::Invite) - count(before, Membership::Invite);
     head.remember_member(user, Some(Arc::clone(event)));
+    if before == Some(Membership::Join) && membership != Membership::Join {
+        departures::upsert(
+            writes,
+            &Departure {
+                room: head.row.room,
+                user,
+                event: number,
+                room_order: head.row.room_order,
+                root: head.row.root.clone(),
+            },
+        );
+    }
     memberships::upsert(
         writes,
         &UserMembership {

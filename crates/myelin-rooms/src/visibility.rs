@@ -1,0 +1,148 @@
+//! Who may see what of a room (spec: "Room History Visibility"). Every read goes through it.
+
+mod moments;
+mod view;
+
+use myelin_core::membership::Membership;
+use myelin_store::{
+    Read, StoreError, StoreResult, departures,
+    events::{self, StoredEvent},
+    memberships, rooms,
+};
+use ruma::{RoomId, UserId};
+
+use crate::Rooms;
+
+pub use view::{RoomView, Standing, VisibleEvent};
+
+/// Why a room may not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is no such room here, or the user never was in it and it is not for everybody to
+    /// read: which of the three is not told.
+    #[error("{user} is not in the room {room_id}")]
+    NotInRoom {
+        /// Who wanted to read.
+        user: String,
+        /// Which room.
+        room_id: String,
+    },
+    /// The database failed.
+    #[error("the room could not be read")]
+    Store(#[from] StoreError),
+}
+
+impl Rooms {
+    /// What a user may see of a room: of its members' room everything that its settings allow, of
+    /// a room left what there was until then, of a world readable room what everybody may see.
+    pub async fn view(
+        &self,
+        read: &mut Read,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> Result<RoomView, AccessError> {
+        let found = self.view_any(read, room_id, user).await?;
+        let seen = found.filter(|view| !view.is_closed());
+        seen.ok_or_else(|| not_in_room(room_id, user))
+    }
+
+    /// The same for what only members may do.
+    pub async fn member_view(
+        &self,
+        read: &mut Read,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> Result<RoomView, AccessError> {
+        let found = self.view_any(read, room_id, user).await?;
+        let member = found.filter(|view| view.standing == Standing::Member);
+        member.ok_or_else(|| not_in_room(room_id, user))
+    }
+
+    /// The same for who looks for single events: of a room that is closed to the user now there
+    /// may be some that were world readable when they were sent. None: there is no such room.
+    pub async fn view_any(
+        &self,
+        read: &mut Read,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> StoreResult<Option<RoomView>> {
+        let Some(room) = self.find_number(room_id).await? else {
+            return Ok(None);
+        };
+        let Some(user) = self.store.find_interned(user.as_bytes()).await? else {
+            return Ok(None);
+        };
+        self.view_by_number(read, room, user).await
+    }
+
+    /// The same, by the interned room id and user id.
+    pub async fn view_by_number(
+        &self,
+        read: &mut Read,
+        room: i64,
+        user: i64,
+    ) -> StoreResult<Option<RoomView>> {
+        let found = memberships::find(read, room, user).await?;
+        let membership = found.map_or(Membership::Leave, |found| found.membership);
+        // A member may have gone since; that the room's row is newer then shows nothing that was
+        // not there while the membership was read.
+        let Some(row) = rooms::find(read, room).await? else {
+            return Ok(None);
+        };
+        if membership == Membership::Join {
+            return Ok(Some(RoomView::of_member(&row, user)));
+        }
+        let open = self.is_world_readable(read, room, &row.root).await?;
+        let departure = departures::find(read, room, user).await?;
+        Ok(Some(match departure {
+            Some(departure) => RoomView::of_departed(&row, (user, membership), &departure, open),
+            None => RoomView::of_outsider(&row, (user, membership), open),
+        }))
+    }
+
+    /// Those of a room's events that the view shows, in their order, each with what the user was
+    /// in the room at that time.
+    ///
+    /// Cost: what the states before the events differ in; for events without state events among
+    /// them, one look into the state.
+    pub async fn visible(
+        &self,
+        read: &mut Read,
+        view: &mut RoomView,
+        events: Vec<StoredEvent>,
+    ) -> StoreResult<Vec<VisibleEvent>> {
+        self.learn(read, view, &events).await?;
+        let shown = events.into_iter().filter_map(|event| view.show(event));
+        Ok(shown.collect())
+    }
+
+    /// The event with this id, if there is one that the user may see.
+    pub async fn visible_event(
+        &self,
+        read: &mut Read,
+        user: &UserId,
+        event_id: &str,
+    ) -> StoreResult<Option<VisibleEvent>> {
+        let Some(number) = events::find_number(read, event_id).await? else {
+            return Ok(None);
+        };
+        let Some(event) = events::find(read, number).await? else {
+            return Ok(None);
+        };
+        let Some(user) = self.store.find_interned(user.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let Some(mut view) = self.view_by_number(read, event.room, user).await? else {
+            return Ok(None);
+        };
+        let shown = self.visible(read, &mut view, vec![event]).await?;
+        Ok(shown.into_iter().next())
+    }
+}
+
+fn not_in_room(room_id: &RoomId, user: &UserId) -> AccessError {
+    AccessError::NotInRoom {
+        user: user.to_string(),
+        room_id: room_id.to_string(),
+    }
+}
