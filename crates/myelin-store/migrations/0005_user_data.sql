@@ -40,3 +40,12 @@ CREATE TABLE account_data (
     PRIMARY KEY (user_number, key_number)
 ){table_options};
 CREATE INDEX account_data_by_room ON account_data (user_number, room);
+
+-- Filters that clients have uploaded, named by their content.
+CREATE TABLE filters (
+    user_number {int} NOT NULL,
+    filter_id {bytes} NOT NULL,
+    created_ms {int} NOT NULL,
+    definition {bytes} NOT NULL,
+    PRIMARY KEY (user_number, filter_id)
+){table_options};

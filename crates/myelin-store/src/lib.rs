@@ -12,6 +12,7 @@ pub mod departures;
 mod engine;
 mod error;
 pub mod events;
+pub mod filters;
 pub mod followers;
 pub mod forgotten_rooms;
 mod interned_cache;
