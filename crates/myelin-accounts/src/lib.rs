@@ -5,23 +5,29 @@
 
 mod account_data;
 mod authenticate;
+mod filter;
 mod login;
 mod logout;
 mod password;
+mod profile;
 mod register;
 mod session;
 mod settings;
 mod signing_key;
+mod tags;
 
 pub use account_data::{
     AccountDataError, AccountDataPlace, delete_account_data, get_account_data, ignored_users,
     set_account_data,
 };
 pub use authenticate::{Session, authenticate, can_read, touch};
+pub use filter::{CreateFilterError, create_filter, find_filter};
 pub use login::{Login, LoginError, login};
 pub use logout::{logout, logout_all};
 pub use password::PasswordCost;
+pub use profile::{ProfileError, get_profile, set_profile_field};
 pub use register::{Register, RegisterError, Registered, check_username, register};
 pub use session::{LoggedIn, NewDevice};
 pub use settings::AccountSettings;
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};
+pub use tags::{RoomTag, TagError, create_tag, delete_tag, get_tags};

@@ -8,13 +8,16 @@ mod config;
 mod discovery;
 mod error;
 mod events;
+mod filter;
 mod membership;
 mod message;
+mod profile;
 mod require_self;
 mod room;
 mod session;
 mod state;
 mod sync;
+mod tag;
 mod uia;
 mod v1;
 
@@ -79,10 +82,13 @@ fn routes() -> Routes<ClientApi> {
     account::routes()
         .merge(config::routes())
         .merge(discovery::routes())
+        .merge(filter::routes())
         .merge(membership::routes())
         .merge(message::routes())
+        .merge(profile::routes())
         .merge(room::routes())
         .merge(session::routes())
         .merge(state::routes())
         .merge(sync::routes())
+        .merge(tag::routes())
 }

@@ -5,38 +5,35 @@ use axum::response::Response;
 use http::StatusCode;
 use myelin_accounts::{AccountDataPlace, delete_account_data};
 use myelin_http::{Client, MatrixError, Raw, json_response};
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::OwnedRoomId;
 use serde_json::json;
 
-use crate::{ClientApi, Error, require_self::require_self};
+use crate::{ClientApi, Error, require_self::require_self_in_path};
 
 pub(crate) async fn delete_global_account_data(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<Response, Error> {
-    let [user_id, event_type] = parameters(&client.body.path)?;
-    delete(&api, &client, user_id, (None, event_type)).await
+    let [_, event_type] = parameters(&client.body.path)?;
+    delete(&api, &client, (None, event_type)).await
 }
 
 pub(crate) async fn delete_room_account_data(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<Response, Error> {
-    let [user_id, room_id, event_type] = parameters(&client.body.path)?;
+    let [_, room_id, event_type] = parameters(&client.body.path)?;
     let room_id = OwnedRoomId::try_from(room_id.as_str())
         .map_err(|_| MatrixError::invalid_param("The path holds no room id."))?;
-    delete(&api, &client, user_id, (Some(room_id), event_type)).await
+    delete(&api, &client, (Some(room_id), event_type)).await
 }
 
 async fn delete(
     api: &ClientApi,
     client: &Client<Raw>,
-    user_id: &str,
     (room_id, event_type): (Option<OwnedRoomId>, &str),
 ) -> Result<Response, Error> {
-    let named = OwnedUserId::try_from(user_id)
-        .map_err(|_| MatrixError::invalid_param("The path holds no user id."))?;
-    require_self(&client.user, &named)?;
+    require_self_in_path(client)?;
     let place = AccountDataPlace {
         user: client.user_number,
         room_id: room_id.as_deref(),
