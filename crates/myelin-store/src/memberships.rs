@@ -55,6 +55,22 @@ pub async fn list_by_user(
     rows.iter().map(from_row).collect()
 }
 
+/// The rooms that a user has left because somebody else wanted it, in the order of their numbers,
+/// without those that the user has forgotten.
+pub async fn list_left_by_others(read: &mut Read, user: i64) -> StoreResult<Vec<UserMembership>> {
+    let sql = "SELECT m.room, m.user_number, m.membership, m.event FROM memberships m
+               JOIN events e ON e.event = m.event
+               WHERE m.user_number = $1 AND m.membership = $2 AND e.sender <> $1
+               AND NOT EXISTS (
+                   SELECT 1 FROM forgotten_rooms f
+                   WHERE f.user_number = m.user_number AND f.room = m.room
+               )
+               ORDER BY m.room";
+    let parameters = [user.into(), Membership::Leave.as_number().into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(from_row).collect()
+}
+
 /// Rooms in which a user has one of these memberships: at most `limit`, in the order of their
 /// numbers, after the room `after`. So work over all of a user's rooms can be done in slices.
 pub async fn list_rooms_after(
