@@ -15,6 +15,7 @@ mod query;
 mod response;
 mod serve;
 mod shutdown;
+mod streamed;
 
 pub use app::{App, HttpSettings};
 pub use authentication::authenticate;
@@ -26,3 +27,4 @@ pub use query::Query;
 pub use response::json_response;
 pub use serve::{PeerAddress, serve};
 pub use shutdown::Shutdown;
+pub use streamed::streamed_json;
