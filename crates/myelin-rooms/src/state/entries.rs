@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use myelin_core::trie::{Changed, Difference, List, Lookup, StateKey, TYPE_MEMBER};
+use myelin_core::trie::{Changed, Difference, List, Lookup, StateKey, TYPE_MEMBER, Together};
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
@@ -59,6 +59,50 @@ impl Rooms {
         }
         let difference = Difference::new(parse(before)?, parse(after)?);
         self.walk(read, room, difference).await
+    }
+
+    /// What these state events of a room have replaced, by their numbers.
+    ///
+    /// Cost: the way to each in the state before it, common parts once.
+    pub async fn replaced_by(
+        &self,
+        read: &mut Read,
+        room: i64,
+        events: &[&StoredEvent],
+    ) -> StoreResult<HashMap<i64, StoredEvent>> {
+        let mut numbers = Vec::new();
+        let mut lookups = Vec::new();
+        for event in events {
+            let Some(state_key) = event.state_key else {
+                continue;
+            };
+            let key = StateKey {
+                event_type: event.event_type,
+                state_key,
+            };
+            let lookup = Lookup::new(parse(&event.root_before)?, &[key]);
+            lookups.push(lookup.map_err(|error| corrupt(&error))?);
+            numbers.push(event.event);
+        }
+        if lookups.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found = self.walk(read, room, Together::new(lookups)).await?;
+        let found: Vec<Option<i64>> = found
+            .into_iter()
+            .map(|found| found.first().copied().flatten())
+            .collect();
+        let before: Vec<i64> = found.iter().flatten().copied().collect();
+        let before = self.events_in_order(read, &before).await?;
+        let before: HashMap<i64, StoredEvent> = before
+            .into_iter()
+            .map(|event| (event.event, event))
+            .collect();
+        let replaced = numbers.into_iter().zip(found);
+        let replaced = replaced.filter_map(|(number, before_number)| {
+            Some((number, before.get(&before_number?)?.clone()))
+        });
+        Ok(replaced.collect())
     }
 
     /// The events with these numbers, in the order of the numbers; those that are not there any
