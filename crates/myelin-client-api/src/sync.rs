@@ -2,16 +2,12 @@
 
 mod sync_events;
 
-use http::Method;
 use myelin_http::Routes;
+use ruma::api::client::sync::sync_events::v3;
 
 use crate::ClientApi;
 
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
-    ["/_matrix/client/r0/sync", "/_matrix/client/v3/sync"]
-        .into_iter()
-        .fold(Routes::new(), |routes, path| {
-            routes.route(&Method::GET, path, sync_events::sync_events)
-        })
+    Routes::new().raw_endpoint::<v3::Request, _, _, _, _>(sync_events::sync_events)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use myelin_core::membership::Membership;
-use myelin_store::{LogEntry, LogKind, StoreResult, log};
+use myelin_store::{Live, LogEntry, LogKind, StoreResult, log};
 use tokio::time::Instant;
 
 use crate::Syncs;
@@ -61,33 +61,41 @@ impl Syncs {
     ///
     /// Cost: the smaller of the log since then and the user's rooms, plus what changed.
     pub async fn changes(&self, user: i64, since: i64) -> StoreResult<Changes> {
-        let position = self.store.live().catch_up().await?;
-        if position <= since {
-            return Ok(Changes {
-                position: since,
-                ..Changes::default()
-            });
-        }
-        let watch = self.watch(user).await?;
-        watch.refresh(&self.store, position).await?;
-        let rooms = watch.with_rooms(Clone::clone);
-        let own = |entry: &LogEntry| entry.subject == user && entry.kind == LogKind::Membership;
-        let wanted = |entry: &LogEntry| {
-            entry.pos <= position
-                && (own(entry) || entry.kind == LogKind::Event && rooms.contains(&entry.subject))
-        };
-        let entries = match self
-            .store
-            .live()
-            .entries_since(since, &mut |entry| wanted(entry))
-        {
+        let found = self.look(user, since, false).await?;
+        let position = found.position.max(since);
+        let mut entries = match found.entries {
             Some(entries) => entries,
             None => {
-                self.entries_from_database(user, &rooms, (since, position))
+                self.entries_from_database(user, &found.rooms, (since, position))
                     .await?
             }
         };
+        entries.retain(|entry| matches!(entry.kind, LogKind::Event | LogKind::Membership));
         Ok(collect(user, position, &entries))
+    }
+
+    /// What this node remembers of the log about a user and the rooms that the user is joined to.
+    pub(crate) async fn look(&self, user: i64, since: i64, with_rooms: bool) -> StoreResult<Look> {
+        let live = self.store.live();
+        let watch = self.watch(user).await?;
+        loop {
+            let position = live.catch_up().await?;
+            watch.refresh(&self.store, position).await?;
+            // The room set may be further: another poll of the user has moved it, or it was just
+            // read from the database. Who looks then looks up to there, for a set of one position
+            // and entries of another would show rooms that the user was not in, or hide some.
+            let (applied, found) = watch.with_rooms(|rooms, applied| {
+                let reached = live.position() >= applied;
+                (
+                    applied,
+                    reached.then(|| look_at(live, rooms, (user, since, applied, with_rooms))),
+                )
+            });
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            live.beyond(applied - 1).await;
+        }
     }
 
     /// For a token that is older than the node's memory: one join of the user's rooms with the
@@ -95,19 +103,17 @@ impl Syncs {
     async fn entries_from_database(
         &self,
         user: i64,
-        rooms: &HashSet<i64>,
+        rooms: &[i64],
         (since, position): (i64, i64),
     ) -> StoreResult<Vec<LogEntry>> {
-        let mut subjects: Vec<i64> = rooms.iter().copied().collect();
+        let mut subjects = rooms.to_vec();
         subjects.push(user);
-        subjects.sort_unstable();
         let mut read = self.store.read();
         let mut entries = Vec::new();
         for (subject, _) in log::last_positions(&mut read, &subjects, since, position).await? {
             entries
                 .extend(log::list_subject(&mut read, subject, (since, position), i64::MAX).await?);
         }
-        entries.retain(|entry| matches!(entry.kind, LogKind::Event | LogKind::Membership));
         entries.sort_by_key(|entry| entry.pos);
         Ok(entries)
     }
@@ -130,6 +136,37 @@ impl Syncs {
             // Whether woken or out of time: the next look decides.
             let _ = tokio::time::timeout_at(deadline, watch.changed(mark)).await;
         }
+    }
+}
+
+/// What this node remembers, up to a position at which the room set was known.
+pub(crate) struct Look {
+    /// The position.
+    pub(crate) position: i64,
+    /// The entries about the user and the rooms that the user is joined to at the position, oldest
+    /// first; None: the token is older than this node's memory.
+    pub(crate) entries: Option<Vec<LogEntry>>,
+    /// These rooms, in their order, where there are no entries or they were asked for.
+    pub(crate) rooms: Vec<i64>,
+}
+
+fn look_at(
+    live: &Live,
+    rooms: &HashSet<i64>,
+    (user, since, position, with_rooms): (i64, i64, i64, bool),
+) -> Look {
+    let entries = live.entries_since(since, &mut |entry| {
+        entry.pos <= position && (entry.subject == user || rooms.contains(&entry.subject))
+    });
+    let mut sorted = Vec::new();
+    if with_rooms || entries.is_none() {
+        sorted.extend(rooms);
+        sorted.sort_unstable();
+    }
+    Look {
+        position,
+        entries,
+        rooms: sorted,
     }
 }
 
@@ -169,7 +206,7 @@ fn collect(user: i64, position: i64, entries: &[LogEntry]) -> Changes {
 }
 
 /// The membership and the member event that a log entry of kind `Membership` tells of.
-fn own_membership(entry: &LogEntry) -> Option<(Membership, i64)> {
+pub(crate) fn own_membership(entry: &LogEntry) -> Option<(Membership, i64)> {
     let (membership, event) = entry.data.split_first()?;
     Some((
         Membership::from_number(i64::from(*membership))?,

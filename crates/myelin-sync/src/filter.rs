@@ -18,7 +18,7 @@ pub use matcher::EventMatcher;
 /// A filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("not a filter")]
-pub struct FilterError(#[from] serde_json::Error);
+pub struct FilterError(#[from] pub serde_json::Error);
 
 /// What a client wants to see of everything: the body of `POST /user/{userId}/filter`.
 #[derive(Clone, Debug, Default, Deserialize)]

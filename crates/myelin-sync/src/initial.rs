@@ -1,6 +1,5 @@
 //! Everything at once: the rooms of a user at one position.
 
-use bytes::Bytes;
 use myelin_core::membership::Membership;
 use myelin_store::{
     LogKind, Read, StoreError, StoreResult,
@@ -156,27 +155,6 @@ impl Syncs {
             _ => newest.data,
         };
         let state = self.rooms.state(read, room, &root).await?;
-        self.finish_room(read, room, (timeline, limited), state)
-            .await
-    }
-
-    /// A room of which the client knows the state at `known`, with the events since then.
-    pub(crate) async fn changed_room(
-        &self,
-        read: &mut Read,
-        room: i64,
-        (mut timeline, limited): (Vec<StoredEvent>, bool),
-        known: &Bytes,
-    ) -> StoreResult<JoinedRoom> {
-        timeline.sort_by_key(|event| event.room_order);
-        let state = match timeline.first() {
-            Some(first) if limited => {
-                self.rooms
-                    .state_changes(read, room, (known, &first.root_before))
-                    .await?
-            }
-            _ => Vec::new(),
-        };
         self.finish_room(read, room, (timeline, limited), state)
             .await
     }

@@ -7,7 +7,6 @@ mod activity;
 mod changes;
 pub mod filter;
 mod initial;
-mod invite;
 mod messages;
 mod new_events;
 mod render;
@@ -27,10 +26,10 @@ pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt, place_after, place
 pub use messages::{Direction, MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use render::{Notes, ShownEvent, unsigned, write_event};
-pub use sync_events::SyncRequest;
+pub use sync_events::{StateForm, SyncAnswer, SyncRequest};
 pub use token::{RoomToken, StreamToken, Token, TokenError};
 
-use crate::watch::UserWatch;
+use crate::{sync_events::SentMembers, watch::UserWatch};
 
 /// Most users whose room sets a node remembers between polls.
 const WATCHES_MAX: usize = 50_000;
@@ -41,6 +40,7 @@ pub struct Syncs {
     rooms: Rooms,
     store: Store,
     watches: Arc<Mutex<HashMap<i64, Arc<UserWatch>>>>,
+    sent_members: Arc<SentMembers>,
 }
 
 impl Syncs {
@@ -51,6 +51,7 @@ impl Syncs {
             rooms,
             store,
             watches: Arc::default(),
+            sent_members: Arc::default(),
         }
     }
 

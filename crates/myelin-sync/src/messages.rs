@@ -102,7 +102,7 @@ impl Syncs {
         let end = walk
             .last
             .filter(|_| walk.more || request.direction == Direction::Forward);
-        let events = events.into_iter().map(ShownEvent::from).collect();
+        let events = self.annotate(read, view.room, events).await?;
         Ok(Page { start, end, events })
     }
 

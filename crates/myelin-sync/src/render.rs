@@ -5,17 +5,31 @@ use std::fmt::Write;
 use myelin_core::{client_event, event::EventError, membership::Membership};
 use myelin_rooms::VisibleEvent;
 use myelin_store::{
-    StoreError, StoreResult,
+    Read, StoreError, StoreResult,
     events::{Redaction, StoredEvent},
 };
 
-use crate::Viewer;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{Syncs, Viewer};
 
 /// What `unsigned` tells of an event beside what the event itself holds.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     /// What the viewer was in the room at that time, where it was looked up.
     pub membership: Option<Membership>,
+    /// The state event that it replaced.
+    pub replaced: Option<Replaced>,
+}
+
+/// A state event that another one replaced.
+#[derive(Clone, Debug)]
+pub struct Replaced {
+    /// Its id.
+    pub event_id: String,
+    /// Its content as JSON; None: the viewer may not see it.
+    pub content: Option<Box<RawValue>>,
 }
 
 /// An event of a timeline, with its notes.
@@ -27,15 +41,43 @@ pub struct ShownEvent {
     pub notes: Notes,
 }
 
-impl From<VisibleEvent> for ShownEvent {
-    fn from(visible: VisibleEvent) -> Self {
-        Self {
-            event: visible.event,
-            notes: Notes {
-                membership: Some(visible.membership),
-            },
-        }
+impl Syncs {
+    /// Adds to visible events of a room what is told beside them.
+    ///
+    /// Cost: for each state event a look into the state before it.
+    pub async fn annotate(
+        &self,
+        read: &mut Read,
+        room: i64,
+        visible: Vec<VisibleEvent>,
+    ) -> StoreResult<Vec<ShownEvent>> {
+        let events: Vec<&StoredEvent> = visible.iter().map(|visible| &visible.event).collect();
+        let mut before = self.rooms.replaced_by(read, room, &events).await?;
+        let shown = visible.into_iter().map(|visible| {
+            let replaced = before.remove(&visible.event.event);
+            ShownEvent {
+                notes: Notes {
+                    membership: Some(visible.membership),
+                    replaced: replaced.map(|replaced| Replaced {
+                        content: content_of(&replaced.json).filter(|_| visible.shows_before),
+                        event_id: replaced.id,
+                    }),
+                },
+                event: visible.event,
+            }
+        });
+        Ok(shown.collect())
     }
+}
+
+fn content_of(json: &str) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Event {
+        content: Box<RawValue>,
+    }
+    serde_json::from_str::<Event>(json)
+        .ok()
+        .map(|event| event.content)
 }
 
 /// Writes an event in the form of the client-server API.
@@ -59,7 +101,7 @@ pub fn write_event(
 }
 
 /// The same `unsigned` with the redaction in it.
-fn with_redaction(
+pub(crate) fn with_redaction(
     unsigned: &str,
     redaction: &Redaction,
     room_id: Option<&str>,
@@ -85,14 +127,20 @@ fn corrupt(error: &EventError) -> StoreError {
     }
 }
 
-/// What `unsigned` tells a viewer: the age, the viewer's membership at that time, and the
-/// transaction id to the device that sent it.
+/// What `unsigned` tells a viewer: the age, what stands in the notes, and the transaction id to the
+/// device that sent it.
 pub fn unsigned(event: &StoredEvent, notes: &Notes, viewer: &Viewer, now_ms: u64) -> String {
     let sent = u64::try_from(event.origin_server_ts).unwrap_or_default();
     let mut unsigned = format!(r#"{{"age":{}"#, now_ms.saturating_sub(sent));
     // Writing to a string cannot fail.
     if let Some(membership) = notes.membership {
         let _ = write!(unsigned, r#","membership":"{membership}""#);
+    }
+    if let Some(Replaced { event_id, content }) = &notes.replaced {
+        if let Some(content) = content {
+            let _ = write!(unsigned, r#","prev_content":{content}"#);
+        }
+        let _ = write!(unsigned, r#","replaces_state":{}"#, quoted(event_id));
     }
     let own =
         event.sender == viewer.user && event.device.is_some() && event.device == viewer.device;
@@ -106,24 +154,4 @@ pub fn unsigned(event: &StoredEvent, notes: &Notes, viewer: &Viewer, now_ms: u64
 /// Text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Writes a JSON array of events of the state, which has no notes.
-pub(crate) fn write_events<'a>(
-    out: &mut String,
-    events: impl IntoIterator<Item = &'a StoredEvent>,
-    room_id: Option<&str>,
-    (viewer, now_ms): (&Viewer, u64),
-) -> StoreResult<()> {
-    let notes = Notes::default();
-    out.push('[');
-    for (index, event) in events.into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        let unsigned = unsigned(event, &notes, viewer, now_ms);
-        write_event(out, event, room_id, &unsigned)?;
-    }
-    out.push(']');
-    Ok(())
 }

@@ -1,16 +1,22 @@
 //! What a user's polls have in common: the set of joined rooms, and what wakes the poll.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use myelin_core::membership::Membership;
 use myelin_store::{LogEntry, LogKind, Store, StoreResult, Watch, log, memberships};
 use parking_lot::Mutex;
+
+/// Rooms for which a root is remembered.
+const ROOTS_MAX: usize = 4_096;
 
 /// A user's joined rooms, kept between polls and changed only by the user's own memberships.
 pub(crate) struct UserWatch {
     user: i64,
     watch: Watch,
     rooms: Mutex<RoomSet>,
+    /// For some rooms a root of a state in which the user is joined, which it is for ever.
+    joined_at: Mutex<HashMap<i64, Bytes>>,
 }
 
 struct RoomSet {
@@ -27,7 +33,12 @@ impl UserWatch {
         watch.add(user);
         let rooms = Mutex::new(read_rooms(store, user).await?);
         rooms.lock().joined.iter().for_each(|room| watch.add(*room));
-        Ok(Self { user, watch, rooms })
+        Ok(Self {
+            user,
+            watch,
+            rooms,
+            joined_at: Mutex::default(),
+        })
     }
 
     /// Brings the room set up to a log position.
@@ -45,9 +56,25 @@ impl UserWatch {
         Ok(())
     }
 
-    /// Calls `look` with the joined rooms.
-    pub(crate) fn with_rooms<T>(&self, look: impl FnOnce(&HashSet<i64>) -> T) -> T {
-        look(&self.rooms.lock().joined)
+    /// Calls `look` with the joined rooms, and the position at which they are that.
+    pub(crate) fn with_rooms<T>(&self, look: impl FnOnce(&HashSet<i64>, i64) -> T) -> T {
+        let rooms = self.rooms.lock();
+        look(&rooms.joined, rooms.applied)
+    }
+
+    /// Whether it is remembered that the user is joined in the state at this root.
+    pub(crate) fn is_joined_at(&self, room: i64, root: &Bytes) -> bool {
+        self.joined_at.lock().get(&room) == Some(root)
+    }
+
+    /// Remembers that the user is joined in the state at this root.
+    pub(crate) fn remember_joined_at(&self, room: i64, root: &Bytes) {
+        let mut roots = self.joined_at.lock();
+        if roots.len() >= ROOTS_MAX && !roots.contains_key(&room) {
+            roots.clear();
+        }
+        // A copy of its own, so that it keeps no larger buffer alive.
+        roots.insert(room, Bytes::copy_from_slice(root));
     }
 
     /// The moment to wait from: taken before the log is looked at.

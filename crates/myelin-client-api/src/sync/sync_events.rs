@@ -1,42 +1,96 @@
 //! `GET /_matrix/client/v3/sync`
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use http::StatusCode;
-use myelin_http::{Client, MatrixError, json_response};
-use myelin_sync::{StreamToken, SyncRequest, TokenError, Viewer};
-use ruma::api::client::sync::sync_events::v3::Request;
-use serde_json::value::RawValue;
+use myelin_http::{Client, MatrixError, Query, Raw, streamed_json};
+use myelin_sync::{
+    StateForm, StreamToken, SyncRequest, TokenError, Viewer,
+    filter::{Filter, FilterError},
+};
+use ruma::presence::PresenceState;
 
 use crate::{ClientApi, Error};
 
-pub(crate) async fn sync_events(
-    api: ClientApi,
-    client: Client<Request>,
-) -> Result<Response, Error> {
-    let since = client
-        .body
-        .since
-        .as_deref()
-        .map(str::parse::<StreamToken>)
-        .transpose();
-    let request = SyncRequest {
+/// `use_state_after` as clients called it before the specification took it in.
+const USE_STATE_AFTER_UNSTABLE: &str = "org.matrix.msc4222.use_state_after";
+
+pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
+    let request = Arc::new(request(&client)?);
+    let answer = tokio::select! {
+        answer = api.syncs.sync(&request) => answer?,
+        // An answer with nothing in it sends the client to another node, or back to this one.
+        () = api.app.shutdown.begun() => {
+            let at_once = SyncRequest { timeout: Duration::ZERO, ..(*request).clone() };
+            api.syncs.sync(&Arc::new(at_once)).await?
+        }
+    };
+    streamed_json(answer, |mut answer| async move {
+        let piece = answer.next().await?;
+        Ok::<_, Error>(piece.map(|piece| (piece, answer)))
+    })
+    .await
+}
+
+fn request(client: &Client<Raw>) -> Result<SyncRequest, MatrixError> {
+    let query = client.body.query()?;
+    let since = query.get("since")?.map(str::parse::<StreamToken>);
+    let since = since
+        .transpose()
+        .map_err(|error: TokenError| MatrixError::invalid_param(format!("{error}.")))?;
+    Ok(SyncRequest {
         viewer: Viewer {
             user: client.user_number,
             device: Some(client.device.to_string()),
         },
-        since: since
-            .map_err(|error: TokenError| MatrixError::invalid_param(format!("{error}.")))?,
-        timeout: client.body.timeout.unwrap_or_default(),
+        since,
+        timeout: Duration::from_millis(query.number("timeout")?.unwrap_or_default()),
+        filter: filter(&query)?,
+        full_state: flag(&query, "full_state")?,
+        state_form: state_form(&query)?,
+        set_presence: set_presence(&query)?,
+    })
+}
+
+fn filter(query: &Query) -> Result<Filter, MatrixError> {
+    let Some(text) = query.get("filter")?.filter(|text| !text.is_empty()) else {
+        return Ok(Filter::default());
     };
-    let body = tokio::select! {
-        body = api.syncs.sync(&request) => body?,
-        // An answer with nothing in it sends the client to another node, or back to this one.
-        () = api.app.shutdown.begun() => {
-            api.syncs.sync(&SyncRequest { timeout: Duration::ZERO, ..request.clone() }).await?
-        }
-    };
-    let body = RawValue::from_string(body).map_err(MatrixError::internal)?;
-    Ok(json_response(StatusCode::OK, &body))
+    if !text.starts_with('{') {
+        return Err(MatrixError::invalid_param("There is no such filter."));
+    }
+    Filter::parse(text).map_err(|FilterError(error)| {
+        MatrixError::invalid_param(format!("`filter` cannot be read: {error}."))
+    })
+}
+
+fn state_form(query: &Query) -> Result<StateForm, MatrixError> {
+    let stable = flag(query, "use_state_after")?;
+    let unstable = flag(query, USE_STATE_AFTER_UNSTABLE)?;
+    Ok(match (stable, unstable) {
+        (true, _) => StateForm::After,
+        (false, true) => StateForm::AfterUnstable,
+        (false, false) => StateForm::Before,
+    })
+}
+
+fn set_presence(query: &Query) -> Result<PresenceState, MatrixError> {
+    match query.get("set_presence")? {
+        None | Some("online") => Ok(PresenceState::Online),
+        Some("unavailable") => Ok(PresenceState::Unavailable),
+        Some("offline") => Ok(PresenceState::Offline),
+        Some(_) => Err(MatrixError::invalid_param(
+            "`set_presence` must be `online`, `unavailable` or `offline`.",
+        )),
+    }
+}
+
+fn flag(query: &Query, key: &str) -> Result<bool, MatrixError> {
+    match query.get(key)? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(MatrixError::invalid_param(format!(
+            "`{key}` must be `true` or `false`."
+        ))),
+    }
 }

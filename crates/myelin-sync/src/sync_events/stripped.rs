@@ -1,22 +1,26 @@
-//! What an invited user is told of a room: stripped state.
+//! What an invited or knocking user is told of a room: stripped state.
 
 use std::fmt::Write;
 
-use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent};
+use myelin_core::trie::{
+    StateKey, TYPE_AVATAR, TYPE_CANONICAL_ALIAS, TYPE_CREATE, TYPE_ENCRYPTION, TYPE_JOIN_RULES,
+    TYPE_NAME, TYPE_TOPIC,
+};
+use myelin_store::{EMPTY_STRING, Read, StoreError, StoreResult, events::StoredEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{InvitedRoom, Syncs, render::quoted};
+use crate::Syncs;
 
 /// The state that says what the room is (spec: "Stripped state").
-const TOLD: [&str; 7] = [
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
+const TOLD: [i64; 7] = [
+    TYPE_CREATE,
+    TYPE_NAME,
+    TYPE_AVATAR,
+    TYPE_TOPIC,
+    TYPE_JOIN_RULES,
+    TYPE_CANONICAL_ALIAS,
+    TYPE_ENCRYPTION,
 ];
 
 /// The part of a stored event that stripped state keeps.
@@ -33,24 +37,28 @@ struct Stripped<'a> {
 }
 
 impl Syncs {
-    /// Writes `"ROOM":{"invite_state":{"events":[…]}}`.
-    pub(crate) async fn write_invite(
+    /// Writes the stripped state of a room as it was before a user's member event, and that event,
+    /// as a JSON array.
+    pub(super) async fn write_stripped_state(
         &self,
         out: &mut String,
         read: &mut Read,
-        invited: &InvitedRoom,
+        member: &StoredEvent,
     ) -> StoreResult<()> {
-        out.push_str(&quoted(invited.room_id.as_str()));
-        out.push_str(r#":{"invite_state":{"events":["#);
-        for event_type in TOLD {
-            let at = (invited.room, &invited.invite.root_before);
-            if let Some(event) = self.rooms.state_event(read, at, event_type, "").await? {
-                write_stripped(out, &event)?;
-                out.push(',');
-            }
+        let keys = TOLD.map(|event_type| StateKey {
+            event_type,
+            state_key: EMPTY_STRING,
+        });
+        let at = (member.room, &member.root_before);
+        let numbers = self.rooms.state_numbers(read, at, &keys).await?;
+        let numbers: Vec<i64> = numbers.into_iter().flatten().collect();
+        out.push('[');
+        for event in self.rooms.events_in_order(read, &numbers).await? {
+            write_stripped(out, &event)?;
+            out.push(',');
         }
-        write_stripped(out, &invited.invite)?;
-        out.push_str("]}}");
+        write_stripped(out, member)?;
+        out.push(']');
         Ok(())
     }
 }

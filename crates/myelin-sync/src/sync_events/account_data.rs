@@ -1,0 +1,99 @@
+//! What the user keeps here, and whom the user ignores.
+
+use std::fmt::Write;
+
+use myelin_store::{
+    Read, StoreResult,
+    account_data::{self, AccountData, NO_ROOM},
+    events::StoredEvent,
+};
+use ruma::RoomId;
+
+use super::poll::Poll;
+use crate::{Syncs, filter::EventFilter, render::quoted};
+
+impl Syncs {
+    /// The user's data outside of rooms as a list of events in JSON, without its brackets: what
+    /// has changed, by its keys, or with None all that there is.
+    pub(super) async fn global_account_data(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        changed: Option<&[i64]>,
+    ) -> StoreResult<String> {
+        let filter = &poll.request.filter.account_data;
+        account_data_events(poll, read, (NO_ROOM, filter), changed).await
+    }
+
+    /// The same for a room.
+    pub(super) async fn room_account_data(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        (room, room_id): (i64, &RoomId),
+        changed: Option<&[i64]>,
+    ) -> StoreResult<String> {
+        let filter = &poll.request.filter.room.account_data;
+        if !filter.allows_room(room_id.as_str()) {
+            return Ok(String::new());
+        }
+        account_data_events(poll, read, (room, filter), changed).await
+    }
+
+    /// Whether the user ignores another.
+    pub(super) async fn is_ignored(&self, poll: &Poll, user: i64) -> StoreResult<bool> {
+        if poll.ignored.is_empty() {
+            return Ok(false);
+        }
+        let names = self.store.interned(&[user]).await?;
+        Ok(names.iter().any(|name| poll.ignores(name)))
+    }
+
+    /// Keeps the events of users whom the user does not ignore, and those of the state, which
+    /// would look different otherwise (spec: "Ignoring Users").
+    pub(super) async fn retain_unignored(
+        &self,
+        poll: &Poll,
+        events: &mut Vec<StoredEvent>,
+    ) -> StoreResult<()> {
+        if poll.ignored.is_empty() {
+            return Ok(());
+        }
+        let senders: Vec<i64> = events.iter().map(|event| event.sender).collect();
+        let names = self.store.interned(&senders).await?;
+        let mut names = names.iter();
+        events.retain(|event| {
+            let ignored = names.next().is_some_and(|name| poll.ignores(name));
+            event.state_key.is_some() || !ignored
+        });
+        Ok(())
+    }
+}
+
+async fn account_data_events(
+    poll: &Poll,
+    read: &mut Read,
+    (room, filter): (i64, &EventFilter),
+    changed: Option<&[i64]>,
+) -> StoreResult<String> {
+    if filter.allows_nothing() || changed.is_some_and(<[i64]>::is_empty) {
+        return Ok(String::new());
+    }
+    let user = poll.user();
+    let found = match changed {
+        Some(keys) => account_data::list(read, user, keys).await?,
+        None => account_data::list_by_rooms(read, user, &[room]).await?,
+    };
+    let mut out = String::new();
+    for AccountData { key, content, .. } in found {
+        if !filter.allows_type(&key.event_type) {
+            continue;
+        }
+        let comma = if out.is_empty() { "" } else { "," };
+        let content = String::from_utf8_lossy(&content);
+        let event_type = quoted(&key.event_type);
+        // Writing to a string cannot fail.
+        let _ = write!(out, r#"{comma}{{"content":{content},"type":{event_type}}}"#);
+    }
+    Ok(out)
+}

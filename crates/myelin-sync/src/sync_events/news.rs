@@ -1,0 +1,150 @@
+//! What the log holds for a user since a position.
+
+use std::collections::BTreeMap;
+
+use myelin_core::membership::Membership;
+use myelin_store::{LogEntry, LogKind, StoreResult, account_data::NO_ROOM, log};
+
+use super::SCAN_MAX;
+use crate::{Syncs, changes::own_membership};
+
+/// What happened to a user between two positions.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// The position up to which everything is here.
+    pub(super) position: i64,
+    /// Rooms with news: those that the user is joined to at that position, and any others that the
+    /// user keeps data for.
+    pub(super) rooms: BTreeMap<i64, RoomNews>,
+    /// The changes of the user's own memberships, room by room.
+    pub(super) own: BTreeMap<i64, Vec<OwnChange>>,
+    /// The keys of the user's data outside of rooms that have changed.
+    pub(super) account_data: Vec<i64>,
+    /// All rooms that the user is joined to at that position, where they were asked for.
+    pub(super) joined: Vec<i64>,
+}
+
+/// What is new in a room.
+#[derive(Debug, Default)]
+pub(super) struct RoomNews {
+    /// The numbers of the newest events, at least as many as are looked at, the oldest first.
+    pub(super) events: Vec<i64>,
+    /// Whether there are older ones that are new, too.
+    pub(super) more: bool,
+    /// The keys of the user's data for the room that have changed.
+    pub(super) account_data: Vec<i64>,
+}
+
+/// A change of a user's own membership.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnChange {
+    /// What the user became.
+    pub(super) membership: Membership,
+    /// The number of the member event.
+    pub(super) event: i64,
+}
+
+impl Syncs {
+    /// What happened to a user after a position.
+    ///
+    /// Cost: the log since then, where this node remembers it. For an older token a step into the
+    /// index for each of the user's rooms, and what changed, up to 1,000 events of each room.
+    pub(super) async fn news(&self, user: i64, since: i64, with_joined: bool) -> StoreResult<News> {
+        let found = self.look(user, since, with_joined).await?;
+        let mut news = News {
+            position: found.position.max(since),
+            ..News::default()
+        };
+        if let Some(entries) = found.entries {
+            news.take_all(user, &entries);
+        } else {
+            let span = (since, &found.rooms[..]);
+            self.news_from_database(&mut news, user, span).await?;
+        }
+        if with_joined {
+            news.joined = found.rooms;
+        }
+        Ok(news)
+    }
+
+    async fn news_from_database(
+        &self,
+        news: &mut News,
+        user: i64,
+        (since, rooms): (i64, &[i64]),
+    ) -> StoreResult<()> {
+        let span = (since, news.position);
+        let mut subjects = rooms.to_vec();
+        subjects.push(user);
+        let mut read = self.store.read();
+        for (subject, _) in log::last_positions(&mut read, &subjects, since, news.position).await? {
+            let entries = if subject == user {
+                log::list_subject(&mut read, user, span, i64::MAX).await?
+            } else {
+                let kind = (subject, LogKind::Event);
+                // One more than is looked at tells whether there are more.
+                let limit = i64::try_from(SCAN_MAX + 1).unwrap_or(i64::MAX);
+                let mut entries = log::list_newest(&mut read, kind, span, limit).await?;
+                entries.reverse();
+                entries.extend(log::list_latest(&mut read, subject, span).await?);
+                entries
+            };
+            news.take_all(user, &entries);
+        }
+        Ok(())
+    }
+}
+
+impl News {
+    /// Whether nothing happened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.own.is_empty() && self.account_data.is_empty()
+    }
+
+    fn take_all(&mut self, user: i64, entries: &[LogEntry]) {
+        for entry in entries {
+            self.take(user, entry);
+        }
+    }
+
+    fn take(&mut self, user: i64, entry: &LogEntry) {
+        match entry.kind {
+            LogKind::Event => self
+                .rooms
+                .entry(entry.subject)
+                .or_default()
+                .push(entry.reference),
+            LogKind::Membership if entry.subject == user => {
+                if let Some((membership, event)) = own_membership(entry) {
+                    let own = self.own.entry(entry.reference).or_default();
+                    own.push(OwnChange { membership, event });
+                }
+            }
+            LogKind::AccountData => {
+                let room = entry
+                    .data
+                    .as_ref()
+                    .try_into()
+                    .map_or(NO_ROOM, i64::from_be_bytes);
+                let keys = match room {
+                    NO_ROOM => &mut self.account_data,
+                    room => &mut self.rooms.entry(room).or_default().account_data,
+                };
+                keys.retain(|key| *key != entry.reference);
+                keys.push(entry.reference);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl RoomNews {
+    fn push(&mut self, event: i64) {
+        self.events.push(event);
+        // Forgets in large steps, so that each number is moved a few times at most.
+        if self.events.len() > 2 * SCAN_MAX {
+            self.events.drain(..SCAN_MAX);
+            self.more = true;
+        }
+    }
+}
