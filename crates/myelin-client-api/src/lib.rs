@@ -11,6 +11,7 @@ mod events;
 mod filter;
 mod membership;
 mod message;
+mod pages;
 mod profile;
 mod require_self;
 mod room;
@@ -65,7 +66,11 @@ impl FromRef<ClientApi> for App {
 
 /// All endpoints of this API.
 pub fn router(api: ClientApi) -> Router {
-    routes().into_router().merge(v1::router()).with_state(api)
+    routes()
+        .into_router()
+        .merge(v1::router())
+        .merge(pages::routes().into_router())
+        .with_state(api)
 }
 
 /// Method and path of each endpoint of today's API, each under its newest stable path.

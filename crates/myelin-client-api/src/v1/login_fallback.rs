@@ -1,17 +1,13 @@
 //! `GET /_matrix/client/api/v1/login/fallback`, and the same page at `/_matrix/static/client/login/`
 
-use axum::{body::Body, response::Response};
-use http::{HeaderValue, Method, header};
+use axum::response::Response;
+use http::Method;
 use myelin_http::{Public, Raw, Routes};
 
 use super::path;
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, pages::answer};
 
 const SCRIPT_PATH: &str = "/_matrix/static/client/login/login.js";
-/// Scripts from our own files only, and no other page around this one.
-const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
-                      form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
-
 /// Adds the page and its script.
 pub(super) fn add(routes: Routes<ClientApi>) -> Routes<ClientApi> {
     routes
@@ -24,35 +20,13 @@ pub(super) fn add(routes: Routes<ClientApi>) -> Routes<ClientApi> {
         .route(&Method::GET, SCRIPT_PATH, login_fallback_script)
 }
 
-async fn login_fallback_page(_: ClientApi, _: Public<Raw>) -> Result<Response, Error> {
-    Ok(file(
-        "text/html; charset=utf-8",
-        include_str!("login_fallback/page.html"),
-    ))
+async fn login_fallback_page(_: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
+    let page = include_str!("login_fallback/page.html");
+    Ok(answer(&call.body, "text/html; charset=utf-8", page.into()))
 }
 
-async fn login_fallback_script(_: ClientApi, _: Public<Raw>) -> Result<Response, Error> {
-    Ok(file(
-        "text/javascript; charset=utf-8",
-        include_str!("login_fallback/login.js"),
-    ))
-}
-
-fn file(content_type: &'static str, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    response
+async fn login_fallback_script(_: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
+    let script = include_str!("login_fallback/login.js");
+    let content_type = "text/javascript; charset=utf-8";
+    Ok(answer(&call.body, content_type, script.into()))
 }

@@ -70,8 +70,8 @@ async fn takes_the_token_from_the_query_too(server: &TestServer) {
 
 async fn does_not_know_other_paths_and_methods(server: &TestServer) {
     for path in [
-        "/",
         "/_matrix",
+        "/_myelin",
         "/_matrix/client/v3/nonsense",
         "/_matrix/client/v9/sync",
     ] {

@@ -15,6 +15,7 @@ mod jobs;
 mod join_room;
 mod login;
 mod logout;
+mod pages;
 mod profile;
 mod redact_event;
 mod register;
