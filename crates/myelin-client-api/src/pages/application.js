@@ -216,14 +216,13 @@ export function open(root, status) {
         const make = start.elements.api.value === "v1" ? through2014 : throughToday;
         const api = make(start.elements.token.value.trim(), mine.signal);
         server = api;
-        const { rooms: found, next } = await api.begin();
-        rooms = new Map(found.map((room) => [room.id, room]));
-        current = null;
-        messages.replaceChildren();
-        members.replaceChildren();
+        [rooms, current, waiting] = [new Map(), null, null];
+        [list, messages, members].forEach((part) => part.replaceChildren());
         for (const part of say.elements) {
             part.disabled = true;
         }
+        const { rooms: found, next } = await api.begin();
+        rooms = new Map(found.map((room) => [room.id, room]));
         drawRooms();
         status.textContent = found.length === 0 ? "No rooms yet: create one above." : "Connected. Choose a room.";
         await listen(api, next, mine);

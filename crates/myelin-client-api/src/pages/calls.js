@@ -4,7 +4,7 @@ const OLD = "/_matrix/client/api/v1";
 const NEW = "/_matrix/client/v3";
 
 function query(parameters) {
-    const pairs = Object.entries(parameters).filter(([, value]) => value !== "");
+    const pairs = Object.entries(parameters).filter(([key, value]) => value !== "" || key === "access_token");
     return pairs.map(([key, value]) => key + "=" + encodeURIComponent(value)).join("&");
 }
 

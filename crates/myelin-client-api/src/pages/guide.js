@@ -12,7 +12,9 @@ const redraws = [];
 
 // Names that are probably free, also where many have read this guide before.
 function beginning() {
-    const mark = crypto.getRandomValues(new Uint32Array(1))[0].toString(36).slice(0, 4);
+    const letters = "bcdfghjkmnpqrstvwxz";
+    const drawn = crypto.getRandomValues(new Uint8Array(4));
+    const mark = Array.from(drawn, (number) => letters[number % letters.length]).join("");
     return {
         "alice.name": "alice-" + mark,
         "bob.name": "bob-" + mark,

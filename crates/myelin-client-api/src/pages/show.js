@@ -63,19 +63,16 @@ export function showFailure(panel, message) {
 
 // The command for a shell that makes the same request.
 export function curl(request) {
-    const words = ["curl"];
-    if (request.method !== "GET") {
-        words.push("-X" + request.method);
-    }
+    const parts = [request.method === "GET" ? "curl" : "curl -X" + request.method];
     if (request.token !== undefined) {
-        words.push("-H " + quoted("Authorization: Bearer " + (request.token || "YOUR_ACCESS_TOKEN")));
+        parts.push("-H " + quoted("Authorization: Bearer " + (request.token || "YOUR_ACCESS_TOKEN")));
     }
     if (request.body !== undefined) {
-        words.push("-d " + quoted(JSON.stringify(request.body)));
+        parts.push("-d " + quoted(JSON.stringify(request.body)));
     }
-    const url = request.url.replace(/access_token=$/, "access_token=YOUR_ACCESS_TOKEN");
-    words.push(quoted(window.location.origin + url));
-    return words.join(" ");
+    const url = request.url.replace(/access_token=(?=&|$)/, "access_token=YOUR_ACCESS_TOKEN");
+    parts.push(quoted(window.location.origin + url));
+    return parts.join(" \\\n    ");
 }
 
 function quoted(text) {

@@ -74,18 +74,18 @@ impl Chromium {
             last_id: 0,
             _profile: profile,
         };
-        let page = browser.command("Target.createTarget", json!({"url": "about:blank"}));
+        let page = browser.command("Target.createTarget", &json!({"url": "about:blank"}));
         let target = json!({"targetId": page["targetId"], "flatten": true});
-        let attached = browser.command("Target.attachToTarget", target);
+        let attached = browser.command("Target.attachToTarget", &target);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
-        browser.command("Page.enable", json!({}));
-        browser.command("Runtime.enable", json!({}));
+        browser.command("Page.enable", &json!({}));
+        browser.command("Runtime.enable", &json!({}));
         Some(browser)
     }
 
     /// Opens a page and returns when it and what it loads are there.
     pub(crate) fn open(&mut self, url: &str) {
-        let opened = self.command("Page.navigate", json!({"url": url}));
+        let opened = self.command("Page.navigate", &json!({"url": url}));
         assert!(opened.get("errorText").is_none(), "{url}: {opened}");
         let is_loaded = "document.readyState === 'complete' && location.href !== 'about:blank'";
         self.evaluate(&format!(
@@ -100,7 +100,7 @@ impl Chromium {
             "awaitPromise": true,
             "returnByValue": true,
         });
-        let answer = self.command("Runtime.evaluate", parameters);
+        let answer = self.command("Runtime.evaluate", &parameters);
         assert!(
             answer.get("exceptionDetails").is_none(),
             "{expression}: {answer}"
@@ -113,10 +113,10 @@ impl Chromium {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
         });
-        self.command("Emulation.setDeviceMetricsOverride", metrics);
+        self.command("Emulation.setDeviceMetricsOverride", &metrics);
         let scheme = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.command("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.command("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
     /// Presses a key as a hand would.
@@ -125,13 +125,13 @@ impl Chromium {
             let event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
             });
-            self.command("Input.dispatchKeyEvent", event);
+            self.command("Input.dispatchKeyEvent", &event);
         }
     }
 
     /// Types text into what has the focus.
     pub(crate) fn insert(&mut self, text: &str) {
-        self.command("Input.insertText", json!({"text": text}));
+        self.command("Input.insertText", &json!({"text": text}));
     }
 
     /// Writes a picture of the whole page, if `MYELIN_SCREENSHOTS` names a folder for it.
@@ -139,18 +139,18 @@ impl Chromium {
         let Some(folder) = std::env::var_os("MYELIN_SCREENSHOTS") else {
             return;
         };
-        let size = self.command("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
+        let size = self.command("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
         let clip = json!({
             "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
         });
         let parameters = json!({"captureBeyondViewport": true, "clip": clip});
-        let shot = self.command("Page.captureScreenshot", parameters);
+        let shot = self.command("Page.captureScreenshot", &parameters);
         let data = shot["data"].as_str().unwrap();
         let path = Path::new(&folder).join(format!("{name}.png"));
         fs::write(path, base64(data)).unwrap();
     }
 
-    fn command(&mut self, method: &str, parameters: Value) -> Value {
+    fn command(&mut self, method: &str, parameters: &Value) -> Value {
         self.last_id += 1;
         let mut command = json!({"id": self.last_id, "method": method, "params": parameters});
         if let Some(session) = &self.session {
