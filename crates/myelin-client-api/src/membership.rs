@@ -1,19 +1,51 @@
 //! Users come and go.
 
+mod ban_user;
+mod forget_room;
 mod invite_user;
 mod join_room_by_id;
 mod join_room_by_id_or_alias;
+mod kick_user;
+mod knock_room;
 mod leave_room;
+mod unban_user;
 
-use myelin_http::Routes;
+use myelin_core::json;
+use myelin_http::{MatrixError, Routes};
+use ruma::{
+    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, api::client::membership::ThirdPartySigned,
+};
 
-use crate::ClientApi;
+use crate::{ClientApi, Error};
 
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
+        .endpoint(ban_user::ban_user)
+        .endpoint(forget_room::forget_room)
         .endpoint(invite_user::invite_user)
         .endpoint(join_room_by_id::join_room_by_id)
         .endpoint(join_room_by_id_or_alias::join_room_by_id_or_alias)
+        .endpoint(kick_user::kick_user)
+        .endpoint(knock_room::knock_room)
         .endpoint(leave_room::leave_room)
+        .endpoint(unban_user::unban_user)
+}
+
+/// The room that a path names by its id or its alias.
+async fn room_named(api: &ClientApi, name: OwnedRoomOrAliasId) -> Result<OwnedRoomId, Error> {
+    match OwnedRoomId::try_from(name) {
+        Ok(room_id) => Ok(room_id),
+        Err(alias) => Ok(api.rooms.resolve_alias(&alias).await?),
+    }
+}
+
+/// What an identity server has signed, as the object that its signatures cover.
+fn signed(signed: Option<&ThirdPartySigned>) -> Result<Option<CanonicalJsonObject>, Error> {
+    signed
+        .map(|signed| {
+            let bytes = serde_json::to_vec(signed).map_err(MatrixError::internal)?;
+            Ok(json::parse_object(&bytes).map_err(crate::error::json)?)
+        })
+        .transpose()
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use myelin_core::{
     auth::{self, AuthError},
     event::{self, Event, EventError, NewEvent},
+    json,
     membership::Membership,
-    trie::StateKey,
+    trie::{StateKey, TYPE_MEMBER},
 };
 use myelin_store::{Committed, Read, Sequence, StoreError, Submission, WriteSet, rooms};
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, UserId};
@@ -22,7 +23,7 @@ use self::{
 };
 use crate::{
     Rooms,
-    head::{LockedHead, StateEvent},
+    head::{Head, LockedHead, StateEvent},
     numbers::EventNumbers,
 };
 
@@ -101,6 +102,20 @@ impl Rooms {
         }))
     }
 
+    /// Opens a room for one of its members; None if there is no such room, or the user is not in
+    /// it: which of the two is not told.
+    pub(crate) async fn open_as_member<'a>(
+        &'a self,
+        room_id: &'a RoomId,
+        user: i64,
+    ) -> Result<Option<OpenRoom<'a>>, StoreError> {
+        let Some(mut room) = self.open(room_id).await? else {
+            return Ok(None);
+        };
+        let membership = room.membership(user).await?;
+        Ok((membership == Membership::Join).then_some(room))
+    }
+
     /// Opens a room that does not exist yet, with an empty head.
     pub(crate) async fn open_new<'a>(
         &'a self,
@@ -145,6 +160,16 @@ impl Rooms {
 }
 
 impl OpenRoom<'_> {
+    /// The room's id.
+    pub(crate) fn id(&self) -> &RoomId {
+        self.room_id
+    }
+
+    /// What the next event builds on.
+    pub(crate) fn head(&mut self) -> Option<&mut Head> {
+        self.locked.get()
+    }
+
     /// The room's number.
     pub(crate) fn number(&mut self) -> i64 {
         self.locked.get().map_or(0, |head| head.row.room)
@@ -175,6 +200,52 @@ impl OpenRoom<'_> {
             .find_state(&self.rooms.store, &mut self.read, &[key])
             .await?;
         Ok(found.into_iter().next().flatten())
+    }
+
+    /// The state event of this name, which may be one that no room here ever had.
+    pub(crate) async fn state_named(
+        &mut self,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<StateEvent, StoreError> {
+        let store = &self.rooms.store;
+        let event_type = store.find_interned(event_type.as_bytes()).await?;
+        let state_key = store.find_interned(state_key.as_bytes()).await?;
+        match (event_type, state_key) {
+            (Some(event_type), Some(state_key)) => {
+                let key = StateKey {
+                    event_type,
+                    state_key,
+                };
+                self.state(key).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The state event in place, if the draft would only repeat what its sender has said there.
+    pub(crate) async fn standing(
+        &mut self,
+        draft: &Draft<'_>,
+    ) -> Result<Option<OwnedEventId>, StoreError> {
+        let Some(state_key) = draft.numbers.state_key else {
+            return Ok(None);
+        };
+        let event_type = draft.numbers.event_type;
+        let found = if event_type == TYPE_MEMBER {
+            self.member(state_key).await?
+        } else {
+            let key = StateKey {
+                event_type,
+                state_key,
+            };
+            self.state(key).await?
+        };
+        let Some(event) = found.filter(|event| event.sender == draft.sender) else {
+            return Ok(None);
+        };
+        let content = json::to_canonical(&self.with_profile(draft).await?);
+        Ok((*event.content.get() == *content).then(|| event.event_id.clone()))
     }
 
     /// Builds an event on the head, authorises it and advances the head by it.

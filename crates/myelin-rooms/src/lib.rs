@@ -13,6 +13,7 @@ mod membership;
 mod numbers;
 mod originals;
 mod send;
+mod set_state;
 mod state;
 mod transaction;
 mod visibility;
@@ -26,8 +27,12 @@ pub use aliases::AliasError;
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
-pub use membership::{Invite, InviteError, Join, JoinError, Leave, LeaveError};
-pub use send::{RedactEvent, SendError, SendEvent, SetState};
+pub use membership::{
+    ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
+    Moderation, ModerationError,
+};
+pub use send::{RedactEvent, SendError, SendEvent};
+pub use set_state::SetState;
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 

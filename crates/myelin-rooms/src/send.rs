@@ -1,11 +1,10 @@
 //! Sending events: messages with their transaction ids, and state.
 
-use myelin_core::membership::Membership;
 use myelin_store::{StoreError, events};
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    ActingDevice, AppendError, ClientTransaction, Rooms,
+    ActingDevice, AppendError, ClientTransaction, InviteError, JoinError, LeaveError, Rooms,
     append::{Draft, OpenRoom},
     numbers::EventNumbers,
 };
@@ -44,21 +43,6 @@ pub struct RedactEvent<'a> {
     pub acting: Option<ActingDevice<'a>>,
 }
 
-/// A state event to send.
-#[derive(Debug)]
-pub struct SetState<'a> {
-    /// The room.
-    pub room_id: &'a RoomId,
-    /// A local user.
-    pub sender: &'a UserId,
-    /// The event's type.
-    pub event_type: &'a str,
-    /// Its state key.
-    pub state_key: &'a str,
-    /// Its content.
-    pub content: CanonicalJsonObject,
-}
-
 /// Why an event was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -70,6 +54,21 @@ pub enum SendError {
         /// Where to.
         room_id: String,
     },
+    /// A member event about somebody who is no user.
+    #[error("{0} is no user id")]
+    NotAUser(String),
+    /// A member event that does not say what its user is.
+    #[error("`membership` must be `join`, `invite`, `leave`, `ban` or `knock`")]
+    NoMembership,
+    /// A member event by which its sender would join.
+    #[error("{0}")]
+    Join(JoinError),
+    /// A member event by which somebody would be invited.
+    #[error("{0}")]
+    Invite(InviteError),
+    /// A member event by which its sender would leave.
+    #[error("{0}")]
+    Leave(LeaveError),
     /// The event did not enter the room.
     #[error("{0}")]
     Append(AppendError),
@@ -146,30 +145,6 @@ impl Rooms {
         }
     }
 
-    /// Sends a state event and answers with its id once it is durable.
-    pub async fn set_state(&self, set: SetState<'_>) -> Result<OwnedEventId, SendError> {
-        let numbers =
-            EventNumbers::intern(&self.store, set.event_type, set.sender, Some(set.state_key))
-                .await?;
-        let draft = Draft {
-            sender: set.sender,
-            event_type: set.event_type,
-            state_key: Some(set.state_key),
-            numbers,
-            content: set.content,
-            transaction: None,
-        };
-        let mut attempts = self.store.attempts();
-        loop {
-            let mut room = self.open_joined(set.room_id, &draft).await?;
-            let (event, _) = room.append(&draft).await?;
-            if self.settle(room.submit()?).await?.is_some() {
-                return Ok(event.event_id.clone());
-            }
-            attempts.conflict()?;
-        }
-    }
-
     pub(crate) async fn open_joined<'a>(
         &'a self,
         room_id: &'a RoomId,
@@ -179,12 +154,8 @@ impl Rooms {
             sender: draft.sender.to_string(),
             room_id: room_id.to_string(),
         };
-        let mut room = self.open(room_id).await?.ok_or_else(refused)?;
-        if room.membership(draft.numbers.sender).await? == Membership::Join {
-            Ok(room)
-        } else {
-            Err(refused())
-        }
+        let room = self.open_as_member(room_id, draft.numbers.sender).await?;
+        room.ok_or_else(refused)
     }
 
     async fn event_id(&self, number: i64) -> Result<OwnedEventId, SendError> {

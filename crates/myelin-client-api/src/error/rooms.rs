@@ -4,8 +4,8 @@ use http::StatusCode;
 use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
-    AccessError, AliasError, AppendError, ChangeStateError, CreateRoomError, InviteError,
-    JoinError, LeaveError, SendError,
+    AccessError, AliasError, AppendError, ChangeStateError, CreateRoomError, ForgetError,
+    InviteError, JoinError, KnockError, LeaveError, ModerationError, SendError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -38,6 +38,11 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self(match error {
             SendError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            SendError::NotAUser(_) => MatrixError::invalid_param(format!("{error}.")),
+            SendError::NoMembership => MatrixError::bad_json(format!("{error}.")),
+            SendError::Join(error) => return error.into(),
+            SendError::Invite(error) => return error.into(),
+            SendError::Leave(error) => return error.into(),
             SendError::Append(error) => append(error),
             SendError::Store(error) => error.into(),
         })
@@ -57,6 +62,19 @@ impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         Self(match error {
             JoinError::UnknownRoom(_) => MatrixError::not_found(format!("{error}.")),
+            JoinError::NoCondition(_) | JoinError::NoThirdPartyInvite(_) => {
+                MatrixError::forbidden(format!("{error}."))
+            }
+            JoinError::NoAuthoriser(_) => MatrixError::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::UnableToGrantJoin,
+                format!("{error}."),
+            ),
+            JoinError::GuestsForbidden(_) => MatrixError::new(
+                StatusCode::FORBIDDEN,
+                ErrorCode::GuestAccessForbidden,
+                format!("{error}."),
+            ),
             JoinError::Append(error) => append(error),
             JoinError::Store(error) => error.into(),
         })
@@ -81,6 +99,46 @@ impl From<LeaveError> for Error {
             LeaveError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
             LeaveError::Append(error) => append(error),
             LeaveError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<ModerationError> for Error {
+    fn from(error: ModerationError) -> Self {
+        Self(match error {
+            ModerationError::NotInRoom { .. } | ModerationError::TargetNotInRoom(_) => {
+                MatrixError::forbidden(format!("{error}."))
+            }
+            ModerationError::NotBanned(_) => MatrixError::new(
+                StatusCode::FORBIDDEN,
+                ErrorCode::BadState,
+                format!("{error}."),
+            ),
+            ModerationError::Append(error) => append(error),
+            ModerationError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<KnockError> for Error {
+    fn from(error: KnockError) -> Self {
+        Self(match error {
+            KnockError::UnknownRoom(_) => MatrixError::not_found(format!("{error}.")),
+            KnockError::Append(error) => append(error),
+            KnockError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<ForgetError> for Error {
+    fn from(error: ForgetError) -> Self {
+        Self(match error {
+            ForgetError::StillInRoom { .. } => MatrixError::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::Unknown,
+                format!("{error}."),
+            ),
+            ForgetError::Store(error) => error.into(),
         })
     }
 }

@@ -2,32 +2,29 @@
 
 use myelin_http::Client;
 use myelin_rooms::Join;
-use ruma::{
-    OwnedRoomAliasId, OwnedRoomId,
-    api::client::membership::join_room_by_id_or_alias::v3::{Request, Response},
-};
+use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 
+use super::{room_named, signed};
 use crate::{ClientApi, Error};
 
+// The servers in `via` matter for rooms of other servers only.
 pub(crate) async fn join_room_by_id_or_alias(
     api: ClientApi,
     client: Client<Request>,
 ) -> Result<Response, Error> {
-    let Client { user, body, .. } = client;
-    let room_id = match OwnedRoomId::try_from(body.room_id_or_alias) {
-        Ok(room_id) => room_id,
-        Err(alias) => resolve(&api, &alias).await?,
-    };
+    let Client {
+        user, guest, body, ..
+    } = client;
+    let room_id = room_named(&api, body.room_id_or_alias).await?;
+    let third_party_signed = signed(body.third_party_signed.as_ref())?;
     let join = Join {
         room_id: &room_id,
         user: &user,
+        guest,
         reason: body.reason.as_deref(),
+        third_party_signed: third_party_signed.as_ref(),
         transaction: None,
     };
     api.rooms.join(join).await?;
     Ok(Response::new(room_id))
-}
-
-async fn resolve(api: &ClientApi, alias: &OwnedRoomAliasId) -> Result<OwnedRoomId, Error> {
-    Ok(api.rooms.resolve_alias(alias).await?)
 }

@@ -11,7 +11,9 @@ pub(crate) async fn send_state_event(
     api: ClientApi,
     client: Client<Request>,
 ) -> Result<Response, Error> {
-    let Client { user, body, .. } = client;
+    let Client {
+        user, guest, body, ..
+    } = client;
     let content =
         json::parse_object(body.body.json().get().as_bytes()).map_err(crate::error::json)?;
     let event_type = body.event_type.to_string();
@@ -21,6 +23,7 @@ pub(crate) async fn send_state_event(
         event_type: &event_type,
         state_key: &body.state_key,
         content,
+        guest,
     };
     Ok(Response::new(api.rooms.set_state(set).await?))
 }

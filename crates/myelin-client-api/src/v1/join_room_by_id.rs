@@ -18,7 +18,9 @@ pub(super) async fn join_room_by_id(
     let join = Join {
         room_id: &room_id,
         user: &client.user,
+        guest: client.guest,
         reason: None,
+        third_party_signed: None,
         transaction: request::transaction(&client, 1, "rooms/join"),
     };
     api.rooms.join(join).await?;

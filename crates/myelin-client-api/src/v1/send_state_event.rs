@@ -55,6 +55,7 @@ async fn set_state(
         event_type: request::parameter(&client.body, 1),
         state_key: request::parameter(&client.body, 2),
         content,
+        guest: client.guest,
     };
     Ok(api.rooms.set_state(set).await?)
 }
@@ -104,12 +105,13 @@ async fn set_membership(
     let (user, reason) = (&client.user, reason.as_deref());
     match membership {
         "join" if target == *user => {
-            let transaction = None;
             let join = Join {
                 room_id,
                 user,
+                guest: client.guest,
                 reason,
-                transaction,
+                third_party_signed: None,
+                transaction: None,
             };
             api.rooms.join(join).await?;
         }

@@ -85,7 +85,9 @@ async fn room_of(server: &TestServer, creator: &User, members: usize) -> String 
             let join = Join {
                 room_id: &room_id,
                 user: &user,
+                guest: false,
                 reason: None,
+                third_party_signed: None,
                 transaction: None,
             };
             rooms.join(join).await.unwrap();

@@ -12,6 +12,7 @@ use myelin_store::{
     LogKind, LogWrite, Read, StoreError, WriteSet,
     departures::{self, Departure},
     events::{self, StoredEvent},
+    forgotten_rooms,
     memberships::{self, UserMembership},
     state_nodes,
 };
@@ -111,6 +112,9 @@ fn advance_member(
         .as_deref()
         .and_then(|id| <&UserId>::try_from(id).ok());
     if local.is_some_and(|id| rooms.server.is_local(id)) {
+        if before.is_some() && !matches!(membership, Membership::Leave | Membership::Ban) {
+            forgotten_rooms::delete(writes, user, head.row.room);
+        }
         let mut data = vec![u8::try_from(membership.as_number()).unwrap_or_default()];
         data.extend_from_slice(&number.to_be_bytes());
         let (subject, reference) = (user, head.row.room);

@@ -1,0 +1,130 @@
+//! Joining.
+
+use myelin_core::membership::Membership;
+use myelin_store::StoreError;
+use ruma::{CanonicalJsonObject, RoomId, UserId};
+
+use super::{AUTHORISED_VIA, member_content, scoped};
+use crate::{
+    AppendError, ClientTransaction, Rooms,
+    append::{Draft, OpenRoom},
+};
+
+/// A user's wish to be in a room.
+#[derive(Clone, Copy, Debug)]
+pub struct Join<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub user: &'a UserId,
+    /// Whether the user is a guest.
+    pub guest: bool,
+    /// Why, in words for the others.
+    pub reason: Option<&'a str>,
+    /// What an identity server has signed for the user, who was invited by another name
+    /// (spec: "Third-party invites").
+    pub third_party_signed: Option<&'a CanonicalJsonObject>,
+    /// Names the request, if its repetition shall not join again after a leave.
+    pub transaction: Option<ClientTransaction<'a>>,
+}
+
+/// Why a user did not enter a room.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// This server knows no such room.
+    #[error("this server does not know the room {0}")]
+    UnknownRoom(String),
+    /// The room lets in only users of certain other rooms, and this one is in none of them.
+    #[error("{0} is in none of the rooms whose members may join")]
+    NoCondition(String),
+    /// The user might join, but nobody here has the power to let them in.
+    #[error("nobody on this server may let users into the room {0}")]
+    NoAuthoriser(String),
+    /// The room lets no guests in.
+    #[error("the room {0} lets no guests in")]
+    GuestsForbidden(String),
+    /// What the identity server has signed belongs to no invitation for this user.
+    #[error("the room has no such third-party invitation for {0}")]
+    NoThirdPartyInvite(String),
+    /// The room's rules refuse it.
+    #[error("{0}")]
+    Append(AppendError),
+    /// The database failed.
+    #[error("the membership could not be stored")]
+    Store(#[from] StoreError),
+}
+
+impl Rooms {
+    /// Joins a user to a room. Who is in it already stays as they are: no event is made.
+    pub async fn join(&self, join: Join<'_>) -> Result<(), JoinError> {
+        let content = member_content(Membership::Join, join.reason);
+        let mut draft = self.member_draft((join.user, join.user), content).await?;
+        let transaction = scoped(join.transaction, draft.numbers.sender, join.room_id);
+        let mut attempts = self.store.attempts();
+        loop {
+            if self.answered(transaction.as_ref()).await?.is_some() {
+                return Ok(());
+            }
+            let unknown = || JoinError::UnknownRoom(join.room_id.to_string());
+            let mut room = self.open(join.room_id).await?.ok_or_else(unknown)?;
+            let number = room.number();
+            if room.membership(draft.numbers.sender).await? == Membership::Join {
+                drop(room);
+                return Ok(self.remember_alone(transaction.as_ref(), number).await?);
+            }
+            if let Some(signed) = join.third_party_signed {
+                self.accept_third_party_invite(&mut room, (join.user, draft.numbers), signed)
+                    .await?;
+            }
+            self.prepare_join(&mut room, &mut draft, join.guest).await?;
+            room.append(&draft).await?;
+            self.remember(&mut room.writes, transaction.as_ref(), number);
+            if self.settle(room.submit()?).await?.is_some() {
+                return Ok(());
+            }
+            attempts.conflict()?;
+        }
+    }
+
+    /// What must be so before somebody joins, besides the rules of the room; where it takes
+    /// another user's power to let them in, the draft then names that user.
+    pub(crate) async fn prepare_join(
+        &self,
+        room: &mut OpenRoom<'_>,
+        draft: &mut Draft<'_>,
+        guest: bool,
+    ) -> Result<(), JoinError> {
+        draft.content.remove(AUTHORISED_VIA);
+        match room.membership(draft.numbers.sender).await? {
+            Membership::Join => return Ok(()),
+            // The rules refuse whoever is banned.
+            Membership::Invite | Membership::Ban => {}
+            Membership::Leave | Membership::Knock => {
+                let user = (draft.sender, draft.numbers.sender);
+                if let Some(via) = self.authorising_user(room, user).await? {
+                    let via = via.to_string().into();
+                    draft.content.insert(AUTHORISED_VIA.to_owned(), via);
+                }
+            }
+        }
+        if guest && !room.lets_guests_in().await? {
+            return Err(JoinError::GuestsForbidden(room.id().to_string()));
+        }
+        Ok(())
+    }
+}
+
+impl OpenRoom<'_> {
+    async fn lets_guests_in(&mut self) -> Result<bool, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Content<'a> {
+            #[serde(borrow)]
+            guest_access: std::borrow::Cow<'a, str>,
+        }
+        let access = self.state_named("m.room.guest_access", "").await?;
+        Ok(access.is_some_and(|event| {
+            serde_json::from_str(event.content.get())
+                .is_ok_and(|content: Content<'_>| content.guest_access == "can_join")
+        }))
+    }
+}
