@@ -49,3 +49,12 @@ CREATE TABLE filters (
     definition {bytes} NOT NULL,
     PRIMARY KEY (user_number, filter_id)
 ){table_options};
+
+-- Tokens by which users prove to other services who they are.
+CREATE TABLE openid_tokens (
+    -- SHA-256 of the token; the token itself is never stored.
+    token_hash {bytes} NOT NULL PRIMARY KEY,
+    user_number {int} NOT NULL,
+    expires_ms {int} NOT NULL
+){table_options};
+CREATE INDEX openid_tokens_by_expiry ON openid_tokens (expires_ms);

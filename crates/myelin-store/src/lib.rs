@@ -25,6 +25,7 @@ mod log_entry;
 pub mod memberships;
 mod migrate;
 mod number_blocks;
+pub mod openid_tokens;
 mod options;
 mod postgres;
 pub mod profiles;
