@@ -1,11 +1,23 @@
 //! What this server can do.
 
+mod discover_homeserver;
+mod discover_support;
+mod get_capabilities;
 mod get_supported_versions;
 
 use myelin_http::Routes;
+use ruma::api::client::discovery as api;
 
 use crate::ClientApi;
 
 pub(crate) fn routes() -> Routes<ClientApi> {
-    Routes::new().endpoint(get_supported_versions::get_supported_versions)
+    Routes::new()
+        .endpoint(discover_homeserver::discover_homeserver)
+        .raw_endpoint::<api::discover_support::Request, _, _, _, _>(
+            discover_support::discover_support,
+        )
+        .raw_endpoint::<api::get_capabilities::v3::Request, _, _, _, _>(
+            get_capabilities::get_capabilities,
+        )
+        .endpoint(get_supported_versions::get_supported_versions)
 }

@@ -13,14 +13,17 @@ mod membership;
 mod message;
 mod pages;
 mod profile;
+mod push;
 mod require_self;
 mod room;
 mod session;
 mod state;
 mod sync;
 mod tag;
+mod thirdparty;
 mod uia;
 mod v1;
+mod voip;
 
 use axum::{Router, extract::FromRef};
 use http::Method;
@@ -91,9 +94,12 @@ fn routes() -> Routes<ClientApi> {
         .merge(membership::routes())
         .merge(message::routes())
         .merge(profile::routes())
+        .merge(push::routes())
         .merge(room::routes())
         .merge(session::routes())
         .merge(state::routes())
         .merge(sync::routes())
         .merge(tag::routes())
+        .merge(thirdparty::routes())
+        .merge(voip::routes())
 }

@@ -16,6 +16,8 @@ use crate::Shutdown;
 pub struct HttpSettings {
     /// Where clients reach this server, without a slash at the end.
     pub base_url: String,
+    /// Who helps the users of this server.
+    pub support: Support,
     /// Bodies above this size are refused before they are parsed.
     pub body_bytes_max: usize,
 }
@@ -24,9 +26,23 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             base_url: "http://localhost:8008".to_owned(),
+            support: Support::default(),
             body_bytes_max: 1024 * 1024,
         }
     }
+}
+
+/// Who helps the users of a server; what is empty is not told.
+#[derive(Clone, Debug, Default)]
+pub struct Support {
+    /// The address of a page.
+    pub page: String,
+    /// The user id of an administrator, perhaps of another server.
+    pub admin_matrix_id: String,
+    /// The e-mail address of an administrator.
+    pub admin_email: String,
+    /// The e-mail address for reports about the server's security.
+    pub security_email: String,
 }
 
 /// Made once in `main`; cloned for each request.

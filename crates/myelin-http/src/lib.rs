@@ -17,7 +17,7 @@ mod serve;
 mod shutdown;
 mod streamed;
 
-pub use app::{App, HttpSettings};
+pub use app::{App, HttpSettings, Support};
 pub use authentication::authenticate;
 pub use body::parse_json;
 pub use endpoint::{Client, FromCall, Parse, Public, Raw, Routes, ruma_response};

@@ -46,6 +46,8 @@ pub struct TestServer {
     nodes: Arc<Nodes>,
     clock: Arc<TestClock>,
     registration_open: bool,
+    /// What the next nodes answer HTTP with.
+    http: parking_lot::Mutex<HttpSettings>,
     /// The seed of the next node: no two ever draw the same ids.
     next_seed: AtomicU64,
     /// Listeners, if the test asked for some.
@@ -103,6 +105,7 @@ impl TestServer {
             nodes: Arc::default(),
             clock: Arc::default(),
             registration_open,
+            http: parking_lot::Mutex::default(),
             next_seed: AtomicU64::new(seed),
             tasks: Mutex::default(),
             database,
@@ -199,6 +202,12 @@ impl TestServer {
         self.start_nodes(false).await;
     }
 
+    /// As [`TestServer::restart`], with another configuration of the HTTP surfaces.
+    pub async fn restart_with(&self, settings: HttpSettings) {
+        *self.http.lock() = settings;
+        self.restart().await;
+    }
+
     /// Ends the nodes, and fails if something was logged as an error, or panicked, that the test
     /// did not expect.
     pub async fn stop(self) {
@@ -239,7 +248,7 @@ impl TestServer {
             chance,
         });
         let accounts = AccountSettings::new(self.registration_open, PasswordCost::Low);
-        let app = App::new(server, store, Arc::new(accounts), HttpSettings::default());
+        let app = App::new(server, store, Arc::new(accounts), self.http.lock().clone());
         let api = ClientApi::new(app.clone(), RoomVersionId::V12);
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());

@@ -25,7 +25,7 @@ pub use self::{
     example::example,
     settings::{
         DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost,
-        RegistrationSettings, Resource, RoomSettings, Secret, Settings,
+        RegistrationSettings, Resource, RoomSettings, Secret, Settings, SupportSettings,
     },
     values::Problem,
 };

@@ -11,7 +11,7 @@ use myelin_core::{
     server::Server,
     signing_key::SigningKey,
 };
-use myelin_http::{App, HttpSettings, finish};
+use myelin_http::{App, HttpSettings, Support, finish};
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
 
@@ -191,9 +191,19 @@ async fn make_app(
     let accounts = AccountSettings::new(settings.registration.open, cost);
     let http = HttpSettings {
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
+        support: support(&settings.support),
         ..HttpSettings::default()
     };
     Ok(App::new(Arc::new(server), store, Arc::new(accounts), http))
+}
+
+fn support(settings: &config::SupportSettings) -> Support {
+    Support {
+        page: settings.page.clone(),
+        admin_matrix_id: settings.admin_matrix_id.clone(),
+        admin_email: settings.admin_email.clone(),
+        security_email: settings.security_email.clone(),
+    }
 }
 
 async fn signing_key(

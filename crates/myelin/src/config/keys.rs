@@ -217,6 +217,15 @@ pub(super) const KEYS: &[Key] = &[
     text("appservices.registration_dir", "\"\"",
         "Every *.yaml in this folder registers an application service; none when empty.").not_yet(),
 
+    key("support.page", Kind::Checked(rules::web_address_or_empty), "\"\"",
+        "A page that helps users, told at /.well-known/matrix/support; not told when empty."),
+    text("support.admin_matrix_id", "\"\"",
+        "The user id of an administrator, told there as well."),
+    text("support.admin_email", "\"\"",
+        "The e-mail address of an administrator, told there as well."),
+    text("support.security_email", "\"\"",
+        "The e-mail address for reports about security, told there as well."),
+
     text("server_notices.localpart", "\"\"",
         "The user that server notices come from; off when empty.").not_yet(),
     text("server_notices.display_name", "\"Server notices\"",

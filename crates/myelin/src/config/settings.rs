@@ -19,6 +19,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub rooms: RoomSettings,
     pub registration: RegistrationSettings,
+    pub support: SupportSettings,
     pub log: LogSettings,
 }
 
@@ -82,6 +83,16 @@ pub struct RoomSettings {
 pub struct RegistrationSettings {
     pub open: bool,
     pub password_cost: PasswordCost,
+}
+
+/// Who helps the users; what is empty is not told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupportSettings {
+    pub page: String,
+    pub admin_matrix_id: String,
+    pub admin_email: String,
+    pub security_email: String,
 }
 
 /// How much work it is to check a password.

@@ -1,0 +1,36 @@
+//! `GET /_matrix/client/v3/capabilities`
+
+use axum::response::Response;
+use http::StatusCode;
+use myelin_http::{Client, json_response};
+use ruma::{RoomVersionId, api::client::discovery::get_capabilities::v3::Request};
+use serde_json::{Map, Value, json};
+
+use crate::{ClientApi, Error};
+
+pub(crate) async fn get_capabilities(
+    api: ClientApi,
+    _: Client<Request>,
+) -> Result<Response, Error> {
+    let versions = (1..=12).map(|number| (number.to_string(), json!("stable")));
+    let known = versions.filter(|(version, _)| {
+        RoomVersionId::try_from(version.as_str()).is_ok_and(|version| version.rules().is_some())
+    });
+    let available: Map<String, Value> = known.collect();
+    let answer = json!({
+        "capabilities": {
+            "m.room_versions": {
+                "default": api.default_room_version.as_str(),
+                "available": available,
+            },
+            "m.change_password": {"enabled": true},
+            "m.set_displayname": {"enabled": true},
+            "m.set_avatar_url": {"enabled": true},
+            "m.profile_fields": {"enabled": true},
+            "m.3pid_changes": {"enabled": false},
+            "m.get_login_token": {"enabled": true},
+            "m.forget_forced_upon_leave": {"enabled": false},
+        },
+    });
+    Ok(json_response(StatusCode::OK, &answer))
+}
