@@ -11,7 +11,7 @@ use myelin_http::{MatrixError, Routes};
 use ruma::{
     UserId,
     api::client::push as api,
-    push::{AnyPushRule, RuleKind},
+    push::{AnyPushRule, AnyPushRuleRef, RuleKind},
 };
 
 use crate::ClientApi;
@@ -33,6 +33,6 @@ pub(crate) fn routes() -> Routes<ClientApi> {
 /// One rule of a user.
 fn push_rule(user: &UserId, kind: RuleKind, rule_id: &str) -> Result<AnyPushRule, MatrixError> {
     let rules = push_rules(user);
-    let found = rules.get(kind, rule_id).map(|rule| rule.to_owned());
+    let found = rules.get(kind, rule_id).map(AnyPushRuleRef::to_owned);
     found.ok_or_else(|| MatrixError::not_found("Push rule not found."))
 }
