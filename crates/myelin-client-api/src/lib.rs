@@ -5,13 +5,16 @@
 
 mod account;
 mod config;
+mod context;
 mod discovery;
 mod error;
+mod event_pages;
 mod events;
 mod filter;
 mod membership;
 mod message;
 mod pages;
+mod parameters;
 mod profile;
 mod push;
 mod require_self;
@@ -89,6 +92,7 @@ pub fn endpoints_of_2014() -> Vec<(Method, String)> {
 fn routes() -> Routes<ClientApi> {
     account::routes()
         .merge(config::routes())
+        .merge(context::routes())
         .merge(discovery::routes())
         .merge(filter::routes())
         .merge(membership::routes())

@@ -2,9 +2,12 @@
 
 mod ban_user;
 mod forget_room;
+mod get_member_events;
 mod invite_user;
 mod join_room_by_id;
 mod join_room_by_id_or_alias;
+mod joined_members;
+mod joined_rooms;
 mod kick_user;
 mod knock_room;
 mod leave_room;
@@ -13,7 +16,11 @@ mod unban_user;
 use myelin_core::json;
 use myelin_http::{MatrixError, Routes};
 use ruma::{
-    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, api::client::membership::ThirdPartySigned,
+    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId,
+    api::client::membership::{
+        ThirdPartySigned, get_member_events::v3::Request as GetMemberEvents,
+        joined_members::v3::Request as JoinedMembers,
+    },
 };
 
 use crate::{ClientApi, Error};
@@ -23,9 +30,12 @@ pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
         .endpoint(ban_user::ban_user)
         .endpoint(forget_room::forget_room)
+        .raw_endpoint::<GetMemberEvents, _, _, _, _>(get_member_events::get_member_events)
         .endpoint(invite_user::invite_user)
         .endpoint(join_room_by_id::join_room_by_id)
         .endpoint(join_room_by_id_or_alias::join_room_by_id_or_alias)
+        .raw_endpoint::<JoinedMembers, _, _, _, _>(joined_members::joined_members)
+        .endpoint(joined_rooms::joined_rooms)
         .endpoint(kick_user::kick_user)
         .endpoint(knock_room::knock_room)
         .endpoint(leave_room::leave_room)

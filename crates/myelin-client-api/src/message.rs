@@ -5,13 +5,14 @@ mod redact_event;
 mod send_message_event;
 
 use myelin_http::Routes;
+use ruma::api::client::message::get_message_events::v3::Request as GetMessageEvents;
 
 use crate::ClientApi;
 
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
-        .endpoint(get_message_events::get_message_events)
+        .raw_endpoint::<GetMessageEvents, _, _, _, _>(get_message_events::get_message_events)
         .endpoint(redact_event::redact_event)
         .endpoint(send_message_event::send_message_event)
 }

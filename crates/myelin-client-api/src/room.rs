@@ -1,6 +1,8 @@
-//! Making rooms.
+//! Making rooms, and looking at what is in them.
 
 mod create_room;
+mod get_event_by_timestamp;
+mod get_room_event;
 
 use myelin_http::Routes;
 
@@ -8,5 +10,8 @@ use crate::ClientApi;
 
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
-    Routes::new().endpoint(create_room::create_room)
+    Routes::new()
+        .endpoint(create_room::create_room)
+        .endpoint(get_event_by_timestamp::get_event_by_timestamp)
+        .endpoint(get_room_event::get_room_event)
 }

@@ -5,6 +5,7 @@ mod get_state_events;
 mod send_state_event;
 
 use myelin_http::Routes;
+use ruma::api::client::state::get_state_events::v3::Request as GetStateEvents;
 
 use crate::ClientApi;
 
@@ -12,6 +13,6 @@ use crate::ClientApi;
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
         .endpoint(get_state_event_for_key::get_state_event_for_key)
-        .endpoint(get_state_events::get_state_events)
+        .raw_endpoint::<GetStateEvents, _, _, _, _>(get_state_events::get_state_events)
         .endpoint(send_state_event::send_state_event)
 }

@@ -1,7 +1,7 @@
 //! The names of rooms.
 
 use myelin_store::{StoreError, StoreResult, aliases};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId};
 
 use crate::Rooms;
 
@@ -45,13 +45,6 @@ impl Rooms {
         let name = names
             .first()
             .ok_or(StoreError::Missing { table: "interned" })?;
-        let text = std::str::from_utf8(name).ok();
-        text.and_then(|text| RoomId::parse(text).ok())
-            .ok_or_else(|| StoreError::Corrupt {
-                table: "interned",
-                column: 1,
-                wanted: "a room id",
-                found: format!("{name:?}"),
-            })
+        crate::members::room_id_of(name)
     }
 }

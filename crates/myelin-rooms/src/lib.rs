@@ -9,6 +9,7 @@ mod change_state;
 mod create;
 mod head;
 mod jobs;
+mod members;
 mod membership;
 mod numbers;
 mod originals;
@@ -27,6 +28,7 @@ pub use aliases::AliasError;
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
+pub use members::{EventPages, MemberFilter};
 pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
     Moderation, ModerationError,

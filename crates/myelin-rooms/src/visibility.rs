@@ -3,6 +3,7 @@
 mod moments;
 mod view;
 
+use bytes::Bytes;
 use myelin_core::membership::Membership;
 use myelin_store::{
     Read, StoreError, StoreResult, departures,
@@ -13,6 +14,7 @@ use ruma::{RoomId, UserId};
 
 use crate::Rooms;
 
+pub(crate) use moments::membership_of_event;
 pub use view::{RoomView, Standing, VisibleEvent};
 
 /// Why a room may not be read.
@@ -137,6 +139,51 @@ impl Rooms {
         };
         let shown = self.visible(read, &mut view, vec![event]).await?;
         Ok(shown.into_iter().next())
+    }
+
+    /// The event nearest to a time, at it or after it (`forward`), or at it or before it, that the
+    /// view shows; None: there is none among the 1,000 nearest.
+    pub async fn event_near(
+        &self,
+        read: &mut Read,
+        view: &mut RoomView,
+        (origin_server_ts, forward): (i64, bool),
+    ) -> StoreResult<Option<StoredEvent>> {
+        const CHUNK: i64 = 100;
+        const CHUNKS: usize = 10;
+        let range = (view.room, view.last);
+        let mut place = events::Moment {
+            origin_server_ts,
+            room_order: if forward { i64::MIN } else { i64::MAX },
+        };
+        for _ in 0..CHUNKS {
+            let chunk = if forward {
+                events::list_after_time(read, range, place, CHUNK).await?
+            } else {
+                events::list_before_time(read, range, place, CHUNK).await?
+            };
+            let Some(last) = chunk.last() else {
+                return Ok(None);
+            };
+            place = events::Moment {
+                origin_server_ts: last.origin_server_ts,
+                room_order: last.room_order,
+            };
+            if let Some(found) = self.visible(read, view, chunk).await?.into_iter().next() {
+                return Ok(Some(found.event));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The root of the state after an event, which is the state before the next one.
+    pub async fn root_after(&self, read: &mut Read, event: &StoredEvent) -> StoreResult<Bytes> {
+        let next = events::list_from(read, event.room, event.room_order + 1, 1).await?;
+        if let Some(next) = next.into_iter().next() {
+            return Ok(next.root_before);
+        }
+        let row = rooms::find(read, event.room).await?;
+        Ok(row.ok_or(StoreError::Missing { table: "rooms" })?.root)
     }
 }
 

@@ -9,3 +9,7 @@ CREATE TABLE departures (
     root {bytes} NOT NULL,
     PRIMARY KEY (room, user_number)
 ){table_options};
+
+-- For `timestamp_to_event`. The room order is the time's own order nearly always, but not when a
+-- clock was set back, and never across servers.
+CREATE INDEX events_by_time ON events (room, origin_server_ts, room_order);

@@ -162,6 +162,71 @@ pub async fn list_from(
     rows.iter().map(from_row).collect()
 }
 
+/// The place of an event in time, and in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Milliseconds since the Unix epoch, as the event's sender claims.
+    pub origin_server_ts: i64,
+    /// The event's place in the room.
+    pub room_order: i64,
+}
+
+/// At most `limit` events of a room up to the room order `last` that come after a moment in time,
+/// the oldest first.
+pub async fn list_after_time(
+    read: &mut Read,
+    (room, last): (i64, i64),
+    after: Moment,
+    limit: i64,
+) -> StoreResult<Vec<StoredEvent>> {
+    let sql = select_events!(
+        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) > ($2, $3) AND e.room_order <= $4
+         ORDER BY e.origin_server_ts, e.room_order LIMIT $5"
+    );
+    list_by_time(
+        read,
+        sql,
+        [room, after.origin_server_ts, after.room_order, last, limit],
+    )
+    .await
+}
+
+/// The same of those that come before it, the newest first.
+pub async fn list_before_time(
+    read: &mut Read,
+    (room, last): (i64, i64),
+    before: Moment,
+    limit: i64,
+) -> StoreResult<Vec<StoredEvent>> {
+    let sql = select_events!(
+        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) < ($2, $3) AND e.room_order <= $4
+         ORDER BY e.origin_server_ts DESC, e.room_order DESC LIMIT $5"
+    );
+    list_by_time(
+        read,
+        sql,
+        [
+            room,
+            before.origin_server_ts,
+            before.room_order,
+            last,
+            limit,
+        ],
+    )
+    .await
+}
+
+async fn list_by_time(
+    read: &mut Read,
+    sql: &'static str,
+    parameters: [i64; 5],
+) -> StoreResult<Vec<StoredEvent>> {
+    let rows = read
+        .query(EVENTS.name, sql, &parameters.map(Into::into))
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
 /// Writes an event that was made here: its id, a hash over what nobody else could sign, is new.
 pub fn insert(writes: &mut WriteSet, event: &StoredEvent) {
     writes.put(

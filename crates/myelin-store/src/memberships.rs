@@ -136,6 +136,21 @@ pub async fn list_first_users(
         .collect()
 }
 
+/// The numbers of the member events of those who have one of these memberships of a room, in the
+/// order in which they came to it.
+pub async fn list_events(
+    read: &mut Read,
+    room: i64,
+    memberships: &[Membership],
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT event FROM memberships WHERE room = $1 AND membership = ANY($2)
+               ORDER BY room_order, user_number";
+    let numbers = memberships.iter().map(|membership| membership.as_number());
+    let parameters = [room.into(), Param::Ints(numbers.collect())];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Writes a membership, in the set that moves the room's head; `room_order` is the member event's.
 pub fn upsert(writes: &mut WriteSet, membership: &UserMembership, room_order: i64) {
     let key = vec![membership.room.into(), membership.user.into()];

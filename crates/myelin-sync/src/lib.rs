@@ -5,13 +5,16 @@
 
 mod activity;
 mod changes;
+mod context;
 pub mod filter;
 mod initial;
 mod messages;
 mod new_events;
+mod places;
 mod render;
 mod sync_events;
 mod token;
+mod walk;
 mod watch;
 
 use std::{collections::HashMap, sync::Arc};
@@ -22,12 +25,14 @@ use parking_lot::Mutex;
 
 pub use activity::Activity;
 pub use changes::{Changes, Viewer};
+pub use context::Context;
 pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt, place_after, place_before};
-pub use messages::{Direction, MessagesError, Page, PageRequest};
+pub use messages::{MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use render::{Notes, ShownEvent, unsigned, write_event};
 pub use sync_events::{StateForm, SyncAnswer, SyncRequest};
 pub use token::{RoomToken, StreamToken, Token, TokenError};
+pub use walk::Direction;
 
 use crate::{sync_events::SentMembers, watch::UserWatch};
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, response::Response};
 use http::Request;
 use http_body_util::BodyExt;
 use myelin_http::App;
@@ -63,23 +63,38 @@ impl Nodes {
 
     /// Hands the request to the next node's router, as its listener would.
     pub(crate) async fn call(&self, request: Request<String>) -> Answer {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let router = {
-            let nodes = self.all();
-            assert!(!nodes.is_empty(), "the server is not running");
-            nodes[turn % nodes.len()].router.clone()
-        };
-        let response = match router.oneshot(request.map(Body::from)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.respond(request).await.into_parts();
         let bytes = body
             .collect()
             .await
             .expect("bodies are made in memory")
             .to_bytes();
         Answer::new(parts.status, parts.headers, &bytes)
+    }
+
+    /// The pieces in which the body of an answer is written.
+    pub(crate) async fn pieces(&self, request: Request<String>) -> Vec<String> {
+        let mut body = self.respond(request).await.into_body();
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.expect("the answer is not broken off");
+            let piece = frame.into_data().expect("no answer has trailers");
+            pieces.push(String::from_utf8(piece.to_vec()).expect("answers are UTF-8"));
+        }
+        pieces
+    }
+
+    async fn respond(&self, request: Request<String>) -> Response {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let router = {
+            let nodes = self.all();
+            assert!(!nodes.is_empty(), "the server is not running");
+            nodes[turn % nodes.len()].router.clone()
+        };
+        match router.oneshot(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }
 

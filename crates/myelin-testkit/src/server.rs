@@ -147,6 +147,12 @@ impl TestServer {
         self.nodes.call(request).await
     }
 
+    /// The pieces in which the answer to a `GET` by a user is written; the path is whole.
+    pub async fn pieces(&self, user: &User, path: &str) -> Vec<String> {
+        let request = Request::get(path).header("Authorization", format!("Bearer {}", user.token));
+        self.nodes.pieces(whole(request, "")).await
+    }
+
     /// The clock of all nodes.
     pub fn clock(&self) -> &TestClock {
         &self.clock

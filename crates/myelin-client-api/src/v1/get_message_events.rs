@@ -6,7 +6,7 @@ use myelin_rooms::RoomView as Access;
 use myelin_store::{Read, events::StoredEvent};
 use myelin_sync::{
     Direction, PageRequest, RoomToken, ShownEvent, StreamToken, Token, TokenError, Viewer,
-    place_after, place_before,
+    filter::EventFilter, place_after, place_before,
 };
 use ruma::RoomId;
 use serde_json::json;
@@ -89,6 +89,7 @@ impl Walk<'_> {
                 to: self.to,
                 direction: self.direction,
                 limit: self.limit,
+                filter: &EventFilter::default(),
             };
             let page = self.api.syncs.messages(read, access, request).await?;
             let visible = self.visible(read, &page.events).await?;

@@ -74,7 +74,7 @@ async fn cost(server: &TestServer, request: impl AsyncFn()) -> Counts {
 }
 
 /// A room with this many members, its creator among them.
-async fn room_of(server: &TestServer, creator: &User, members: usize) -> String {
+pub(crate) async fn room_of(server: &TestServer, creator: &User, members: usize) -> String {
     let room = creator.create_public_room().await;
     let room_id = Arc::new(RoomId::parse(&room).unwrap());
     let rooms = server.rooms();

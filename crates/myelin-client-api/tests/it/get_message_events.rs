@@ -1,8 +1,12 @@
 //! `GET /_matrix/client/v3/rooms/{roomId}/messages`
 
+use std::time::Duration;
+
 use myelin_testkit::{TestServer, User, encode, text, three_modes};
 use serde_json::Value;
 use serde_json::json;
+
+use crate::covers;
 
 three_modes!(
     pages_back_to_the_beginning_without_gap_or_repeat,
@@ -11,7 +15,19 @@ three_modes!(
     shared_history_is_shown_from_the_beginning,
     members_alone_may_look,
     refuses_bad_parameters,
+    filters_what_is_shown,
+    loads_members_lazily,
+    stops_looking_after_a_thousand_events,
+    shows_no_messages_of_ignored_users,
 );
+
+covers! {
+    "GET /_matrix/client/v3/rooms/{roomId}/messages":
+        works = pages_back_to_the_beginning_without_gap_or_repeat,
+        400 = refuses_bad_parameters,
+        403 = members_alone_may_look,
+        outsider = members_alone_may_look;
+}
 
 async fn pages_back_to_the_beginning_without_gap_or_repeat(server: &TestServer) {
     let alice = server.user("alice").await;
@@ -112,6 +128,9 @@ async fn refuses_bad_parameters(server: &TestServer) {
         "dir=b&limit=many",
         "dir=b&limit=-1",
         "dir=b&from=nonsense",
+        "dir=b&to=nonsense",
+        "dir=b&filter=nonsense",
+        "dir=b&filter=%5B%5D",
     ] {
         alice
             .messages(&room, query)
@@ -120,6 +139,129 @@ async fn refuses_bad_parameters(server: &TestServer) {
     }
     // More than anybody gets is no error.
     alice.messages(&room, "dir=b&limit=100000").await.ok();
+}
+
+async fn filters_what_is_shown(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    alice.send(&room, "one").await;
+    bob.send(&room, "two").await;
+    let file = json!({"msgtype": "m.file", "body": "three", "url": "mxc://localhost/x"});
+    bob.send_event(&room, "m.room.message", "file", file)
+        .await
+        .ok();
+    bob.send_event(&room, "org.example.x", "x", json!({"body": "four"}))
+        .await
+        .ok();
+    let only = json!({"types": ["m.room.message"]});
+    for (filter, wanted) in [
+        (only, "three two one"),
+        (json!({"types": ["org.*"]}), "four"),
+        (json!({"types": []}), ""),
+        (json!({"not_types": ["m.room.*"]}), "four"),
+        (
+            json!({"senders": [bob.id], "not_types": ["m.room.member"]}),
+            "four three two",
+        ),
+        (
+            json!({"not_senders": [bob.id], "types": ["m.room.message"]}),
+            "one",
+        ),
+        (json!({"contains_url": true}), "three"),
+        (
+            json!({"contains_url": false, "types": ["m.room.message"]}),
+            "two one",
+        ),
+        (json!({"types": ["m.room.message"], "limit": 1}), "three"),
+        (json!({"not_rooms": [room]}), ""),
+        (json!({"rooms": ["!other:localhost"]}), ""),
+    ] {
+        let query = format!("dir=b&limit=20&filter={}", encode(&filter.to_string()));
+        let page = alice.messages(&room, &query).await.ok();
+        let chunk = page["chunk"].as_array().unwrap().iter();
+        let found: Vec<_> = chunk.map(|event| text(&event["content"], "body")).collect();
+        assert_eq!(found.join(" "), wanted, "{filter}");
+    }
+    // Pages of a filter neither repeat nor leave out.
+    let filter = encode(&json!({"senders": [alice.id]}).to_string());
+    let one_by_one = format!("dir=b&limit=1&filter={filter}");
+    let found = all_pages(&alice, &room, &one_by_one, None).await;
+    let at_once = alice
+        .messages(&room, &format!("dir=b&limit=50&filter={filter}"))
+        .await
+        .ok();
+    assert_eq!(
+        ids(found.iter()),
+        ids(at_once["chunk"].as_array().unwrap().iter())
+    );
+}
+
+async fn loads_members_lazily(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let carol = server.user("carol").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    carol.join(&room).await.ok();
+    bob.send(&room, "one").await;
+    alice.send(&room, "two").await;
+    let filter = encode(r#"{"lazy_load_members":true}"#);
+    for (limit, wanted) in [(1, vec![&alice.id]), (2, vec![&alice.id, &bob.id])] {
+        let query = format!("dir=b&limit={limit}&filter={filter}");
+        let page = alice.messages(&room, &query).await.ok();
+        let state = page["state"].as_array().unwrap().iter();
+        let mut found: Vec<_> = state.map(|event| text(event, "state_key")).collect();
+        found.sort();
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted);
+    }
+    let page = alice.messages(&room, "dir=b").await.ok();
+    assert!(page.get("state").is_none());
+}
+
+async fn stops_looking_after_a_thousand_events(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let first = alice.send(&room, "needle").await;
+    for _ in 0..1_100 {
+        let content = json!({"body": "hay"});
+        let txn = server.now_ms().to_string();
+        server.clock().advance(Duration::from_millis(1));
+        let answer = alice
+            .send_event(&room, "org.example.hay", &txn, content)
+            .await;
+        answer.ok();
+    }
+    let stores = server.stores();
+    let rows = || -> u64 { stores.iter().map(|store| store.counts().rows_read).sum() };
+    let filter = encode(r#"{"types":["m.room.message"]}"#);
+    let query = format!("dir=b&filter={filter}");
+    let before = rows();
+    let page = alice.messages(&room, &query).await.ok();
+    assert!(rows() - before < 1_300, "{}", rows() - before);
+    assert_eq!(page["chunk"], json!([]));
+    let query = format!("{query}&from={}", encode(&text(&page, "end")));
+    let page = alice.messages(&room, &query).await.ok();
+    assert_eq!(ids(page["chunk"].as_array().unwrap().iter()), [first]);
+}
+
+async fn shows_no_messages_of_ignored_users(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    bob.send(&room, "ignored").await;
+    let path = format!(
+        "/user/{}/account_data/m.ignored_user_list",
+        encode(&alice.id)
+    );
+    let list = json!({"ignored_users": {&bob.id: {}, "@never:seen": {}}});
+    alice.put(&path, list).await.ok();
+    let page = alice.messages(&room, "dir=b&limit=1").await.ok();
+    assert_eq!(page["chunk"][0]["type"], "m.room.member");
+    let page = bob.messages(&room, "dir=b&limit=1").await.ok();
+    assert_eq!(page["chunk"][0]["content"]["body"], "ignored");
 }
 
 /// All events from the token on, page by page until there is no further token.

@@ -5,6 +5,8 @@ use http::Method;
 use myelin_testkit::{TestServer, encode, text, three_modes};
 use serde_json::json;
 
+use crate::covers;
+
 three_modes!(
     what_is_set_can_be_read,
     the_list_is_the_whole_state,
@@ -13,7 +15,25 @@ three_modes!(
     members_alone_may_look_and_touch,
     power_decides_what_may_be_set,
     refuses_bad_content,
+    the_event_itself_is_shown_on_demand,
 );
+
+covers! {
+    "GET /_matrix/client/v3/rooms/{roomId}/state":
+        works = the_list_is_the_whole_state,
+        403 = members_alone_may_look_and_touch,
+        outsider = members_alone_may_look_and_touch;
+    "GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}":
+        works = what_is_set_can_be_read,
+        403 = members_alone_may_look_and_touch,
+        404 = what_was_never_set_is_not_found,
+        outsider = members_alone_may_look_and_touch;
+    "PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}":
+        works = what_is_set_can_be_read,
+        400 = refuses_bad_content,
+        403 = power_decides_what_may_be_set,
+        outsider = members_alone_may_look_and_touch;
+}
 
 async fn what_is_set_can_be_read(server: &TestServer) {
     let alice = server.user("alice").await;
@@ -170,4 +190,20 @@ async fn refuses_bad_content(server: &TestServer) {
         .set_state(&room, "org.example.x", &long_key, json!({}))
         .await;
     assert!([400, 413].contains(&answer.status), "{}", answer.text);
+}
+
+async fn the_event_itself_is_shown_on_demand(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let content = json!({"topic": "here"});
+    let answer = alice
+        .set_state(&room, "m.room.topic", "", content.clone())
+        .await
+        .ok();
+    let path = format!("/rooms/{}/state/m.room.topic?format=", encode(&room));
+    let event = alice.get(&format!("{path}event")).await.ok();
+    assert_eq!(event["event_id"], answer["event_id"]);
+    assert_eq!(event["room_id"], room);
+    assert_eq!(event["content"], content);
+    assert_eq!(alice.get(&format!("{path}content")).await.ok(), content);
 }

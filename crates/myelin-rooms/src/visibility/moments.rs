@@ -53,7 +53,7 @@ impl HistoryVisibility {
     }
 }
 
-pub(super) fn membership_of_event(json: &str) -> Membership {
+pub(crate) fn membership_of_event(json: &str) -> Membership {
     #[derive(Deserialize)]
     struct Content {
         membership: String,

@@ -133,6 +133,11 @@ impl RoomView {
         self.last == i64::MIN
     }
 
+    /// Whether a root is that of the current state, which is kept in tables, too.
+    pub(crate) fn shows_now(&self, root: &Bytes) -> bool {
+        !self.is_closed() && self.standing != Standing::Departed && *root == self.root
+    }
+
     /// The event, if the user may see it. The state before it must have been learnt.
     pub(super) fn show(&self, event: StoredEvent) -> Option<VisibleEvent> {
         let before = *self.moments.get(&event.root_before)?;

@@ -88,3 +88,44 @@ async fn originals_are_kept_until_they_expire() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn events_are_found_by_time_and_in_one_moment_by_their_order() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for (number, origin_server_ts) in [(1, 10), (2, 30), (3, 20), (4, 20), (5, 40)] {
+            let event = StoredEvent {
+                origin_server_ts,
+                ..event(number)
+            };
+            insert(&mut writes, &event);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let moment = |origin_server_ts, room_order| Moment {
+            origin_server_ts,
+            room_order,
+        };
+        let numbers = |found: Vec<StoredEvent>| -> Vec<i64> {
+            found.iter().map(|event| event.event).collect()
+        };
+        for (room, after, wanted) in [
+            ((1, 9), moment(20, i64::MIN), vec![3, 4, 2]),
+            ((1, 9), moment(20, 3), vec![4, 2, 5]),
+            ((1, 4), moment(20, 3), vec![4, 2]),
+            ((2, 9), moment(0, 0), vec![]),
+        ] {
+            let found = list_after_time(&mut read, room, after, 3).await.unwrap();
+            assert_eq!(numbers(found), wanted, "{after:?}");
+        }
+        for (room, before, wanted) in [
+            ((1, 9), moment(20, i64::MAX), vec![4, 3, 1]),
+            ((1, 9), moment(20, 4), vec![3, 1]),
+            ((1, 3), moment(40, i64::MAX), vec![2, 3, 1]),
+        ] {
+            let found = list_before_time(&mut read, room, before, 3).await.unwrap();
+            assert_eq!(numbers(found), wanted, "{before:?}");
+        }
+        nodes.close().await;
+    }
+}

@@ -177,3 +177,36 @@ async fn joined_accounts_are_the_members_that_live_here() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn member_events_are_listed_by_membership_in_the_order_of_their_arrival() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for (user, membership, room_order) in [
+            (12, Membership::Join, 1),
+            (11, Membership::Invite, 3),
+            (10, Membership::Leave, 2),
+            (13, Membership::Join, 0),
+        ] {
+            let membership = UserMembership {
+                room: 1,
+                user,
+                membership,
+                event: user * 10,
+            };
+            upsert(&mut writes, &membership, room_order);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        for (room, wanted, events) in [
+            (1, &[Membership::Join][..], vec![130, 120]),
+            (1, &Membership::ALL, vec![130, 120, 100, 110]),
+            (1, &[], vec![]),
+            (2, &Membership::ALL, vec![]),
+        ] {
+            let found = list_events(&mut read, room, wanted).await;
+            assert_eq!(found.unwrap(), events);
+        }
+        nodes.close().await;
+    }
+}

@@ -1,0 +1,49 @@
+//! `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}`
+
+use axum::response::Response as HttpResponse;
+use myelin_http::{Client, MatrixError, Raw, ruma_response};
+use ruma::api::client::context::get_context::v3::Response;
+
+use crate::{
+    ClientApi, Error,
+    events::{client_events, find_event_in, shown_events, viewer},
+    parameters::{event_id, filter, limit, room_id},
+};
+
+pub(crate) async fn get_context(
+    api: ClientApi,
+    client: Client<Raw>,
+) -> Result<HttpResponse, Error> {
+    let (room_id, event_id) = (room_id(&client.body)?, event_id(&client.body)?);
+    let query = client.body.query()?;
+    let (filter, limit) = (filter(&query)?, limit(&query)?);
+    // The filter is about what stands around the event: of an unwanted room that is nothing.
+    let limit = if filter.allows_room(room_id.as_str()) {
+        limit
+    } else {
+        0
+    };
+    let mut read = api.app.store.read();
+    let found = find_event_in(&api, &mut read, &client.user, (&room_id, &event_id)).await?;
+    let view = api
+        .rooms
+        .view_any(&mut read, &room_id, &client.user)
+        .await?;
+    let (Some(event), Some(mut view)) = (found, view) else {
+        return Err(MatrixError::not_found("Event not found.").into());
+    };
+    let context = api
+        .syncs
+        .context(&mut read, &mut view, event, (limit, &filter))
+        .await?;
+    let viewer = viewer(&client);
+    let shown = |events: &[_]| shown_events(&api, events, &room_id, &viewer);
+    let mut response = Response::new();
+    response.start = Some(context.start.to_string());
+    response.end = Some(context.end.to_string());
+    response.events_before = shown(&context.before)?;
+    response.event = shown(std::slice::from_ref(&context.event))?.pop();
+    response.events_after = shown(&context.after)?;
+    response.state = client_events(&api, &context.state, &room_id, &viewer)?;
+    Ok(ruma_response(response)?)
+}

@@ -1,0 +1,177 @@
+//! Walks along the events of a room, over those that a user may see and wants to see.
+
+use std::collections::BTreeSet;
+
+use myelin_rooms::{RoomView, VisibleEvent};
+use myelin_store::{
+    Read, StoreResult,
+    events::{self, StoredEvent},
+};
+
+use crate::{
+    RoomToken, Syncs,
+    filter::{EventFilter, EventMatcher},
+    initial::{place_after, place_before},
+};
+
+/// Most events that are looked at for one answer, most of which may be hidden.
+const SCAN_MAX: usize = 1_000;
+/// Most events that are read at once.
+const CHUNK: usize = 250;
+
+/// Which way to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From new to old.
+    Backward,
+    /// From old to new.
+    Forward,
+}
+
+/// A walk along the events of a room.
+pub(crate) struct Walk {
+    direction: Direction,
+    /// The room order that the next event lies below (backward), or the least that it can have.
+    at: i64,
+    /// Where the walk ends: the least room order (backward), or what all orders lie below.
+    stop: i64,
+    /// Whether there may be events that the walk has not come to.
+    pub(crate) more: bool,
+    /// Where the walk has come to, if there was anything.
+    pub(crate) last: Option<RoomToken>,
+}
+
+/// What of the events that a user may see the user wants to see.
+pub(crate) struct Sieve<'a> {
+    matcher: EventMatcher<'a>,
+    /// Users whose messages are not shown.
+    ignored: BTreeSet<i64>,
+}
+
+impl Syncs {
+    /// What a user wants to see of events: what passes the filter, and is no message of somebody
+    /// who is ignored.
+    pub(crate) async fn sieve<'a>(
+        &self,
+        read: &mut Read,
+        user: i64,
+        filter: &'a EventFilter,
+    ) -> StoreResult<Sieve<'a>> {
+        let mut ignored = BTreeSet::new();
+        for user in myelin_accounts::ignored_users(&self.store, read, user).await? {
+            // Who has no number has sent nothing.
+            ignored.extend(self.store.find_interned(user.as_bytes()).await?);
+        }
+        Ok(Sieve {
+            matcher: filter.matcher(),
+            ignored,
+        })
+    }
+
+    /// The next events that are shown, at most `limit`. At most 1,000 are looked at.
+    pub(crate) async fn walk(
+        &self,
+        read: &mut Read,
+        view: &mut RoomView,
+        (walk, sieve): (&mut Walk, &mut Sieve<'_>),
+        limit: usize,
+    ) -> StoreResult<Vec<VisibleEvent>> {
+        let mut found: Vec<VisibleEvent> = Vec::new();
+        let mut scanned = 0;
+        while walk.more && found.len() < limit && scanned < SCAN_MAX {
+            let wanted = if scanned == 0 { limit } else { CHUNK };
+            let mut chunk = walk.next(read, view.room, wanted.min(SCAN_MAX)).await?;
+            scanned += chunk.len();
+            sieve.retain(self, &mut chunk).await?;
+            let shown = self.rooms.visible(read, view, chunk).await?;
+            let left = limit - found.len();
+            if let Some(first_left_out) = shown.get(left) {
+                // The next page begins with what found no place in this one.
+                walk.go_back_to(&first_left_out.event);
+            }
+            found.extend(shown.into_iter().take(left));
+        }
+        Ok(found)
+    }
+}
+
+impl Sieve<'_> {
+    async fn retain(&mut self, syncs: &Syncs, events: &mut Vec<StoredEvent>) -> StoreResult<()> {
+        let ignored = &self.ignored;
+        // State is shown whoever set it, or rooms would look different to different users.
+        events.retain(|event| event.state_key.is_some() || !ignored.contains(&event.sender));
+        self.matcher.retain(&syncs.store, events).await
+    }
+
+    /// The same for events of the state, which are shown whoever set them.
+    pub(crate) async fn retain_state(
+        &mut self,
+        syncs: &Syncs,
+        events: &mut Vec<StoredEvent>,
+    ) -> StoreResult<()> {
+        self.matcher.retain(&syncs.store, events).await
+    }
+}
+
+impl Walk {
+    /// A walk from a place to what may be seen last, or to another place before that.
+    pub(crate) fn new(
+        view: &RoomView,
+        direction: Direction,
+        (from, to): (i64, Option<i64>),
+    ) -> Self {
+        let end = view.last.saturating_add(1);
+        let (at, stop) = match direction {
+            Direction::Backward => (from.min(end), to.unwrap_or(i64::MIN)),
+            Direction::Forward => (from, to.map_or(end, |to| to.min(end))),
+        };
+        Self {
+            direction,
+            at,
+            stop,
+            more: true,
+            last: None,
+        }
+    }
+
+    /// The next events, at most so many; `more` tells whether there are others behind them.
+    async fn next(
+        &mut self,
+        read: &mut Read,
+        room: i64,
+        limit: usize,
+    ) -> StoreResult<Vec<StoredEvent>> {
+        // One more than asked for tells whether there is more.
+        let rows = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let mut chunk = match self.direction {
+            Direction::Backward => events::list_before(read, room, self.at, rows).await?,
+            Direction::Forward => events::list_from(read, room, self.at, rows).await?,
+        };
+        chunk.retain(|event| match self.direction {
+            Direction::Backward => event.room_order >= self.stop,
+            Direction::Forward => event.room_order < self.stop,
+        });
+        self.more = chunk.len() > limit;
+        chunk.truncate(limit);
+        if let Some(last) = chunk.last() {
+            let place = match self.direction {
+                Direction::Backward => place_before(last),
+                Direction::Forward => place_after(last),
+            };
+            self.at = place.before;
+            self.last = Some(place);
+        }
+        Ok(chunk)
+    }
+
+    /// Gives back what was read from this event on.
+    fn go_back_to(&mut self, event: &StoredEvent) {
+        let place = match self.direction {
+            Direction::Backward => place_after(event),
+            Direction::Forward => place_before(event),
+        };
+        self.at = place.before;
+        self.last = Some(place);
+        self.more = true;
+    }
+}
