@@ -32,6 +32,7 @@ pub mod profiles;
 pub mod published_rooms;
 mod queue;
 mod read;
+pub mod receipts;
 pub mod redacted_originals;
 pub mod rooms;
 mod sequences;

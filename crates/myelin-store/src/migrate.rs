@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (5, include_str!("../migrations/0005_user_data.sql")),
     (6, include_str!("../migrations/0006_acts.sql")),
     (7, include_str!("../migrations/0007_reads.sql")),
+    (8, include_str!("../migrations/0008_ephemeral.sql")),
     (9, include_str!("../migrations/0009_heroes.sql")),
 ];
 

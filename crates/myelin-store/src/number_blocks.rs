@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 pub(crate) struct NumberBlocks {
     pub(crate) event: Mutex<Range<i64>>,
     pub(crate) interned: Mutex<Range<i64>>,
+    pub(crate) receipt: Mutex<Range<i64>>,
     pub(crate) node: Mutex<Range<i64>>,
 }
 
@@ -17,6 +18,7 @@ impl Default for NumberBlocks {
         Self {
             event: Mutex::new(0..0),
             interned: Mutex::new(0..0),
+            receipt: Mutex::new(0..0),
             node: Mutex::new(0..0),
         }
     }

@@ -20,6 +20,8 @@ pub enum Sequence {
     Event,
     /// Interned strings.
     Interned,
+    /// Receipts.
+    Receipt,
     /// Runs of the program.
     Node,
 }
@@ -29,6 +31,7 @@ impl Sequence {
         match self {
             Self::Event => "event",
             Self::Interned => "interned",
+            Self::Receipt => "receipt",
             Self::Node => "node",
         }
     }
@@ -36,7 +39,7 @@ impl Sequence {
     /// The numbers below are given by the first migration, or mean "none".
     const fn first(self) -> i64 {
         match self {
-            Self::Event | Self::Node => 1,
+            Self::Event | Self::Receipt | Self::Node => 1,
             Self::Interned => 17,
         }
     }
@@ -45,7 +48,7 @@ impl Sequence {
     const fn block(self) -> i64 {
         match self {
             Self::Event => 1_024,
-            Self::Interned => 256,
+            Self::Interned | Self::Receipt => 256,
             Self::Node => 1,
         }
     }
@@ -58,6 +61,7 @@ impl Store {
         let block = match sequence {
             Sequence::Event => &blocks.event,
             Sequence::Interned => &blocks.interned,
+            Sequence::Receipt => &blocks.receipt,
             Sequence::Node => &blocks.node,
         };
         // Held while a block is leased: one lease serves all who wait.

@@ -101,6 +101,9 @@ pub enum LogKind {
     /// A user's account data changed: subject user, reference the interned key that names the room
     /// and the type (see [`crate::account_data`]).
     AccountData = 4,
+    /// A user has read up to an event: subject room, reference the receipt's number, data the user
+    /// (8 bytes, big endian). Of a private receipt: subject user, data the room.
+    Receipt = 5,
     /// A job is to be done: subject [`crate::jobs::JOBS_SUBJECT`], reference 0.
     Jobs = 6,
 }
@@ -111,7 +114,7 @@ impl LogKind {
     pub const fn is_latest(self) -> bool {
         match self {
             Self::Event | Self::Membership => false,
-            Self::Sessions | Self::AccountData | Self::Jobs => true,
+            Self::Sessions | Self::AccountData | Self::Receipt | Self::Jobs => true,
         }
     }
 
@@ -122,6 +125,7 @@ impl LogKind {
             2 => Some(Self::Membership),
             3 => Some(Self::Sessions),
             4 => Some(Self::AccountData),
+            5 => Some(Self::Receipt),
             6 => Some(Self::Jobs),
             _ => None,
         }
