@@ -1,4 +1,7 @@
--- What users have read, and whom rate limits do not concern.
+-- What users have read, whom rate limits do not concern, and the order of what is not stored.
+
+-- Counts the messages in which nodes tell each other who types and who is there.
+INSERT INTO sequences (name, next) VALUES (CAST('live' AS {bytes}), 1);
 
 CREATE TABLE receipts (
     room {int} NOT NULL,

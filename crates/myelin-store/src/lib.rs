@@ -56,7 +56,9 @@ pub use crash::{CrashPlan, CrashPoint};
 pub use error::{StoreError, StoreResult};
 pub use generations::Generations;
 pub use interning::EMPTY_STRING;
-pub use live::{Live, Watch};
+pub use live::{
+    Live, NewPresence, Presence, PresenceNews, PresencePoll, PresenceState, TypingNews, Watch,
+};
 pub use log_entry::LogEntry;
 pub use options::{DatabaseUrl, OpenError, StoreOptions};
 pub use read::Read;

@@ -3,9 +3,14 @@
 //! Entries arrive in the order of their positions: from this node's committer, and where other
 //! nodes write too, from the database ([`Live::catch_up`]). Whoever keeps mutable things in memory
 //! catches up, applies [`Live::entries_since`] the position it was at, and is then as fresh as any
-//! node. What travels between nodes without being logged will be handed out here as well.
+//! node. What travels between nodes without being logged, typing and presence, stands in
+//! `passing.rs`.
 
+mod notice;
+mod passing;
+mod presence;
 mod ring;
+mod typing;
 pub(crate) mod wake_ups;
 mod watch;
 
@@ -15,7 +20,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicI32, AtomicU64, Ordering::SeqCst},
     },
 };
 
@@ -27,9 +32,14 @@ use crate::{
     engine::Engine,
     log::{self, Tail},
 };
+use passing::Passing;
 use ring::Ring;
 use watch::Registry;
 
+pub(crate) use passing::TICK;
+pub use passing::{NewPresence, PresencePoll};
+pub use presence::{Presence, PresenceNews, PresenceState};
+pub use typing::TypingNews;
 pub use watch::Watch;
 
 /// Entries kept in memory: some megabytes, minutes of a busy cluster.
@@ -48,6 +58,7 @@ pub struct Live {
     ring: RwLock<Ring>,
     registry: Arc<Registry>,
     advanced: position_channel::Sender<i64>,
+    passing: Passing,
     /// None where this process is the only one that writes: then everything passes [`Self::publish`].
     shared: Option<Shared>,
 }
@@ -64,6 +75,8 @@ struct Shared {
     /// The positions that this node has committed and not announced yet.
     unannounced: parking_lot::Mutex<Option<(i64, i64)>>,
     announce: Notify,
+    /// The server's process behind the connection that announces: what comes from it is our own.
+    backend: AtomicI32,
 }
 
 /// The last read that came to its end.
@@ -104,6 +117,7 @@ impl Live {
                 behind: Notify::new(),
                 unannounced: parking_lot::Mutex::new(None),
                 announce: Notify::new(),
+                backend: AtomicI32::new(0),
             }),
         )
     }
@@ -113,6 +127,7 @@ impl Live {
             ring: RwLock::new(Ring::new(RING_CAPACITY, position)),
             registry: Arc::new(Registry::default()),
             advanced: position_channel::Sender::new(position),
+            passing: Passing::new(shared.is_some()),
             shared,
         }
     }
@@ -173,6 +188,7 @@ impl Live {
             return;
         };
         let subjects = subjects(&entries);
+        self.end_typing_of_leavers(&entries);
         let applied = {
             let mut ring = self.ring.write();
             let contiguous = first <= ring.position() + 1;

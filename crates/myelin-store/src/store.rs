@@ -2,8 +2,13 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use myelin_core::environment::Clock;
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    sync::oneshot,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     Committed, Counts, DatabaseUrl, LogEntry, OpenError, Read, StoreError, StoreOptions,
@@ -11,7 +16,7 @@ use crate::{
     counters::Counters,
     engine::Engine,
     interned_cache::InternedCache,
-    live::{Live, wake_ups},
+    live::{Live, TICK, wake_ups},
     number_blocks::NumberBlocks,
     postgres::{self, Postgres},
     queue::{Job, Queue},
@@ -36,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) interned_cache: InternedCache,
     pub(crate) number_blocks: NumberBlocks,
-    /// Tasks that live as long as the store (PostgreSQL only); aborted when it closes.
+    /// Tasks that live as long as the store; aborted when it closes.
     pub(crate) tasks: Mutex<JoinSet<()>>,
     queue: Arc<Queue>,
     committer: Committer,
@@ -91,6 +96,20 @@ impl Store {
                 committer,
             }),
         })
+    }
+
+    /// Lets time pass for what [`Store::live`] keeps in memory, by this clock, until the store
+    /// closes. Called once, on a runtime.
+    pub fn keep_time(&self, clock: Arc<dyn Clock>) {
+        let live = self.inner.live.clone();
+        self.inner.tasks.lock().spawn(async move {
+            let mut ticks = interval(TICK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                live.pass_time(i64::try_from(clock.now_ms()).unwrap_or(i64::MAX));
+            }
+        });
     }
 
     /// Finishes what is queued and stops. Later submissions are refused.

@@ -45,6 +45,11 @@ impl Nodes {
         }
     }
 
+    /// One more node on the same database.
+    pub(crate) async fn third(&self) -> Store {
+        open(&self.url).await
+    }
+
     pub(crate) fn postgres_url(&self) -> String {
         match &self.url {
             DatabaseUrl::Postgres(url) => url.clone(),

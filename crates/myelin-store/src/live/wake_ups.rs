@@ -1,7 +1,11 @@
 //! What tells a node that another has written to the log. All of it is a hint: what counts is read
 //! from the log, and without any hint it is read once a second.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::{
     task::JoinSet,
@@ -33,6 +37,18 @@ impl Live {
             Some(shared) => shared.behind.notified().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Remembers whose announcements are this node's own.
+    fn note_backend(&self, process: i32) {
+        if let Some(shared) = &self.shared {
+            shared.backend.store(process, Relaxed);
+        }
+    }
+
+    fn is_backend(&self, process: i32) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.backend.load(Relaxed) == process)
     }
 
     /// Waits for commits of this node that others were not told of, and takes them all: the first
@@ -78,9 +94,12 @@ async fn listen(live: Arc<Live>, connector: Connector) {
     loop {
         if let Ok((client, mut connection)) = connector.connect().await {
             let listens = async {
-                client.batch_execute("LISTEN myelin_log").await?;
+                client
+                    .batch_execute("LISTEN myelin_log; LISTEN myelin_live")
+                    .await?;
                 // What was announced before this connection listened is not told again.
                 live.note_behind();
+                live.begin_to_hear();
                 std::future::pending().await
             };
             report(tokio::select! {
@@ -99,11 +118,35 @@ async fn announce(live: Arc<Live>, connector: Connector) {
     loop {
         if let Ok((client, mut connection)) = connector.connect().await {
             report(tokio::select! {
-                result = tell(&live, &client) => result,
+                result = tell_all(&live, &client) => result,
                 result = hear(&live, &mut connection) => result,
             });
         }
         sleep(RECONNECT).await;
+    }
+}
+
+async fn tell_all(live: &Live, client: &Client) -> Result<(), Error> {
+    // Nothing that these statements write must survive a crash of the database.
+    client
+        .batch_execute("SET synchronous_commit TO off")
+        .await?;
+    let row = client.query_one("SELECT pg_backend_pid()", &[]).await?;
+    live.note_backend(row.get(0));
+    tokio::try_join!(tell(live, client), tell_notices(live, client))?;
+    Ok(())
+}
+
+/// Gives notices their place in the one order of all nodes: the row is locked until the commit,
+/// and notifications are delivered in the order of commits.
+async fn tell_notices(live: &Live, client: &Client) -> Result<(), Error> {
+    let sql = "WITH live AS (UPDATE sequences SET next = next + 1 WHERE name = CAST('live' AS BYTEA) RETURNING next)
+               SELECT pg_notify('myelin_live', live.next || ' ' || $1) FROM live";
+    let statement = client.prepare(sql).await?;
+    loop {
+        let message = live.next_notices().await;
+        client.query(&statement, &[&message]).await?;
+        sleep(COALESCE).await;
     }
 }
 
@@ -123,6 +166,15 @@ async fn hear(live: &Live, connection: &mut RawConnection) -> Result<(), Error> 
         let AsyncMessage::Notification(notification) = message? else {
             continue;
         };
+        if notification.channel() == "myelin_live" {
+            if let Some((sequence, notices)) = notification.payload().split_once(' ')
+                && let Ok(sequence) = sequence.parse()
+            {
+                let own = live.is_backend(notification.process_id());
+                live.hear_notices(sequence, notices, own);
+            }
+            continue;
+        }
         let last = notification.payload().split('-').next_back();
         let last = last.and_then(|last| last.parse::<i64>().ok());
         // Our own announcements come back to us and tell us nothing.
