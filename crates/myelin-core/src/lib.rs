@@ -11,6 +11,7 @@ pub mod ids;
 pub mod json;
 pub mod membership;
 pub mod power;
+pub mod relation;
 pub mod server;
 pub mod signing_key;
 pub mod trie;
