@@ -1,5 +1,6 @@
 //! Which failure of a use case becomes which answer: one exhaustive match for each.
 
+mod ephemeral;
 mod rooms;
 mod user_data;
 

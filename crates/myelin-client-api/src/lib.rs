@@ -15,8 +15,10 @@ mod membership;
 mod message;
 mod pages;
 mod parameters;
+mod presence;
 mod profile;
 mod push;
+mod receipt;
 mod require_self;
 mod room;
 mod session;
@@ -24,6 +26,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod typing;
 mod uia;
 mod v1;
 mod voip;
@@ -99,6 +102,8 @@ fn routes() -> Routes<ClientApi> {
         .merge(message::routes())
         .merge(profile::routes())
         .merge(push::routes())
+        .merge(presence::routes())
+        .merge(receipt::routes())
         .merge(room::routes())
         .merge(session::routes())
         .merge(state::routes())
@@ -106,4 +111,5 @@ fn routes() -> Routes<ClientApi> {
         .merge(tag::routes())
         .merge(thirdparty::routes())
         .merge(voip::routes())
+        .merge(typing::routes())
 }

@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use myelin_accounts::AccountSettings;
+use http::{Method, request::Parts};
+use myelin_accounts::{AccountSettings, Session};
 use myelin_core::server::Server;
 use myelin_store::Store;
 
@@ -20,6 +21,8 @@ pub struct HttpSettings {
     pub support: Support,
     /// Bodies above this size are refused before they are parsed.
     pub body_bytes_max: usize,
+    /// Whether users are told who is there.
+    pub presence: bool,
 }
 
 impl Default for HttpSettings {
@@ -28,6 +31,7 @@ impl Default for HttpSettings {
             base_url: "http://localhost:8008".to_owned(),
             support: Support::default(),
             body_bytes_max: 1024 * 1024,
+            presence: true,
         }
     }
 }
@@ -62,13 +66,14 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Puts the parts together, and lets time pass for what the store keeps in memory.
     pub fn new(
         server: Arc<Server>,
         store: Store,
         accounts: Arc<AccountSettings>,
         settings: HttpSettings,
     ) -> Self {
+        store.keep_time(server.clock.clone());
         let request_ids = Arc::new(RequestIds {
             prefix: server.random_letters(4),
             next: AtomicU64::new(1),
@@ -80,6 +85,22 @@ impl App {
             settings: Arc::new(settings),
             shutdown: Shutdown::new(),
             request_ids,
+        }
+    }
+
+    /// Notes that a user has done something, which keeps the user's presence from going idle.
+    pub(crate) fn note_act(&self, session: &Session, parts: &Parts) {
+        let path = parts.uri.path();
+        let acts = parts.method != Method::GET
+            && ["/rooms/", "/join/", "/createRoom"]
+                .iter()
+                .any(|part| path.contains(part));
+        if acts && self.settings.presence {
+            let now_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
+            let device = session.device.as_str();
+            self.store
+                .live()
+                .note_act(now_ms, session.user_number, device);
         }
     }
 

@@ -126,6 +126,7 @@ impl<R: Parse + Send> FromCall for Client<R> {
         // First of all: nobody's body is read before we know whose it is.
         let (parts, body) = request.into_parts();
         let session = authenticate(app, &parts).await?;
+        app.note_act(&session, &parts);
         let raw = Raw::read(app, parts, body).await?;
         Ok(Self {
             user: session.user,

@@ -13,10 +13,12 @@ mod members;
 mod membership;
 mod numbers;
 mod originals;
+mod receipts;
 mod send;
 mod set_state;
 mod state;
 mod transaction;
+mod typing;
 mod visibility;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -33,9 +35,11 @@ pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
     Moderation, ModerationError,
 };
+pub use receipts::{NewReceipt, ReceiptError};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use set_state::SetState;
 pub use transaction::{ActingDevice, ClientTransaction};
+pub use typing::{Typing, TypingError};
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
 use crate::head::Heads;

@@ -151,6 +151,34 @@ pub async fn list_events(
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// Those of these users who are joined to a room that `viewer` is joined to, in the order of their
+/// numbers. Cost: the rooms of these users.
+pub async fn list_sharing(read: &mut Read, viewer: i64, users: &[i64]) -> StoreResult<Vec<i64>> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT DISTINCT m.user_number FROM memberships m
+               JOIN memberships v
+                   ON v.room = m.room AND v.user_number = $1 AND v.membership = $2
+               WHERE m.user_number = ANY($3) AND m.membership = $2
+               ORDER BY m.user_number";
+    let joined = Membership::Join.as_number();
+    let parameters = [viewer.into(), joined.into(), Param::Ints(users.to_vec())];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Those of these users who are joined to a room, in the order of their numbers.
+pub async fn list_joined(read: &mut Read, room: i64, users: &[i64]) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT user_number FROM memberships
+               WHERE room = $1 AND user_number = ANY($2) AND membership = $3
+               ORDER BY user_number";
+    let joined = Membership::Join.as_number();
+    let parameters = [room.into(), Param::Ints(users.to_vec()), joined.into()];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Writes a membership, in the set that moves the room's head; `room_order` is the member event's.
 pub fn upsert(writes: &mut WriteSet, membership: &UserMembership, room_order: i64) {
     let key = vec![membership.room.into(), membership.user.into()];

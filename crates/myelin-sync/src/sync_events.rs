@@ -8,6 +8,7 @@
 
 mod account_data;
 mod answer;
+mod ephemeral;
 mod members;
 mod news;
 mod plan;
@@ -28,13 +29,14 @@ use myelin_store::StoreResult;
 use ruma::OwnedUserId;
 use tokio::time::Instant;
 
-use crate::{StreamToken, Syncs};
+use crate::{StreamToken, Syncs, presence::PresenceNews};
 
 pub use answer::SyncAnswer;
 pub use request::{StateForm, SyncRequest};
 
 pub(crate) use members::SentMembers;
 
+use ephemeral::TypingNews;
 use news::News;
 use poll::Poll;
 
@@ -66,13 +68,16 @@ impl Syncs {
             let news = self
                 .news(request.viewer.user, since.position, false)
                 .await?;
-            let position = news.position;
             let mut answer = self.answer(request, since, news).await?;
             if answer.has_content().await? || Instant::now() >= deadline {
                 return Ok(answer);
             }
-            // What there was is nothing to this client.
-            since.position = position;
+            // What there was is nothing to this client; but it is told of presence, which ends no
+            // wait, in the end.
+            since = StreamToken {
+                presence: since.presence,
+                ..answer.next_batch()
+            };
             // Whether woken or out of time: the next look decides.
             let _ = tokio::time::timeout_at(deadline, watch.changed(mark)).await;
         }
@@ -84,7 +89,11 @@ impl Syncs {
             .plan_everything(request.viewer.user, include_leave)
             .await?;
         let ignored = self.ignored(request).await?;
-        let poll = self.poll(request, (None, all.position), ignored).await?;
+        let filter = &request.filter.room.ephemeral;
+        let typing = self.typing_now(request.viewer.user, filter).await?;
+        let presence = self.presence_of(request, 0, &[]).await?;
+        let beside = (ignored, typing, presence);
+        let poll = self.poll(request, (None, all.position), beside).await?;
         SyncAnswer::everything(self, poll, all).await
     }
 
@@ -92,16 +101,34 @@ impl Syncs {
         &self,
         request: &Arc<SyncRequest>,
         since: StreamToken,
-        news: News,
+        mut news: News,
     ) -> StoreResult<SyncAnswer> {
+        let asks = (request.viewer.user, &request.filter.room.ephemeral);
+        let typing = self.typing_news(asks, since, &mut news).await?;
         let ignored = if news.is_empty() && !request.full_state {
             BTreeSet::new()
         } else {
             self.ignored(request).await?
         };
         let span = (Some(since), news.position);
-        let poll = self.poll(request, span, ignored).await?;
+        let presence = self
+            .presence_of(request, since.presence, &news.entered())
+            .await?;
+        let poll = self
+            .poll(request, span, (ignored, typing, presence))
+            .await?;
         SyncAnswer::news(self, poll, news).await
+    }
+
+    async fn presence_of(
+        &self,
+        request: &SyncRequest,
+        since: i64,
+        entered: &[i64],
+    ) -> StoreResult<PresenceNews> {
+        let filter = &request.filter.presence;
+        self.presence_news(request.viewer.user, (since, entered), filter)
+            .await
     }
 
     async fn ignored(&self, request: &SyncRequest) -> StoreResult<BTreeSet<OwnedUserId>> {
@@ -112,7 +139,7 @@ impl Syncs {
         &self,
         request: &Arc<SyncRequest>,
         (since, position): (Option<StreamToken>, i64),
-        ignored: BTreeSet<OwnedUserId>,
+        (ignored, typing, presence): (BTreeSet<OwnedUserId>, TypingNews, PresenceNews),
     ) -> StoreResult<Poll> {
         Ok(Poll {
             request: Arc::clone(request),
@@ -120,6 +147,8 @@ impl Syncs {
             since,
             position,
             ignored,
+            typing,
+            presence,
             now_ms: self.rooms.server().now_ms(),
         })
     }

@@ -24,7 +24,7 @@ use toml::{Table, Value};
 pub use self::{
     example::example,
     settings::{
-        DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost,
+        DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost, PresenceSettings,
         RegistrationSettings, Resource, RoomSettings, Secret, Settings, SupportSettings,
     },
     values::Problem,

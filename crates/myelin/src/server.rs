@@ -192,6 +192,7 @@ async fn make_app(
     let http = HttpSettings {
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
         support: support(&settings.support),
+        presence: settings.presence.enabled,
         ..HttpSettings::default()
     };
     Ok(App::new(Arc::new(server), store, Arc::new(accounts), http))

@@ -10,13 +10,14 @@ use myelin_sync::{
 };
 use ruma::presence::PresenceState;
 
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, presence::note_poll};
 
 /// `use_state_after` as clients called it before the specification took it in.
 const USE_STATE_AFTER_UNSTABLE: &str = "org.matrix.msc4222.use_state_after";
 
 pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
     let request = Arc::new(request(&client)?);
+    note_poll(&api, &client, &request.set_presence, request.timeout);
     let answer = tokio::select! {
         answer = api.syncs.sync(&request) => answer?,
         // An answer with nothing in it sends the client to another node, or back to this one.

@@ -10,14 +10,14 @@ use http::{HeaderValue, header};
 use myelin_http::{Client, MatrixError, Query, Raw};
 use myelin_store::{Read, events::StoredEvent};
 use myelin_sync::{EventsRequest, NewEvents, StreamToken, TokenError};
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, presence::PresenceState};
 use serde_json::json;
 
 use super::{
     modern, reply, request,
     view::{Object, RoomView, is_hidden},
 };
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, presence::note_poll};
 
 /// How long to wait, unless the client says otherwise.
 const TIMEOUT_MS: u64 = 30_000;
@@ -34,6 +34,7 @@ pub(super) async fn listen_to_new_events(
         from: from(&query)?,
         timeout: Duration::from_millis(query.number("timeout")?.unwrap_or(TIMEOUT_MS)),
     };
+    note_poll(&api, &client, &PresenceState::Online, request.timeout);
     let new = tokio::select! {
         new = api.syncs.new_events(&request) => new?,
         // An answer with nothing in it lets the client poll the next node at once.

@@ -72,7 +72,7 @@ async fn nothing_new_is_nothing(server: &TestServer) {
     for _ in 0..3 {
         let sync = alice.sync(Some(&since)).await;
         assert!(sync["rooms"]["join"].get(&room).is_none(), "{sync}");
-        assert_eq!(sync["next_batch"], since);
+        assert_eq!(position(&text(&sync, "next_batch")), position(&since));
     }
 }
 
@@ -101,7 +101,7 @@ async fn waits_no_longer_than_asked(server: &TestServer) {
     alice.create_room().await;
     let since = text(&alice.sync(None).await, "next_batch");
     let sync = alice.sync_waiting(&since, 50).await;
-    assert_eq!(sync["next_batch"], since);
+    assert_eq!(position(&text(&sync, "next_batch")), position(&since));
 }
 
 async fn a_room_joined_later_comes_whole(server: &TestServer) {
@@ -248,4 +248,10 @@ fn timeline_ids(sync: &Value, room: &str) -> Vec<String> {
         .iter()
         .map(|event| text(event, "event_id"))
         .collect()
+}
+
+/// The part of a token that is the position in the log: who polls comes online, which the rest
+/// may tell.
+fn position(token: &str) -> &str {
+    token.split('_').next().unwrap()
 }

@@ -1,4 +1,6 @@
-//! What passes: typing and presence, in memory alone.
+//! What passes: typing and presence, in memory alone. Typing wakes those who wait for its room.
+//! Presence wakes nobody: whoever asks is told whose has changed, so that a change costs the same
+//! whether ten share a room with its user or a hundred thousand.
 //!
 //! Where several nodes share a database, a notice takes effect on each of them when it comes back
 //! from the database, under the sequence number that it was given there. PostgreSQL delivers
@@ -22,9 +24,6 @@ use crate::{LogEntry, LogKind};
 const GRACE_MS: i64 = 5_000;
 /// How much longer than a poll claims the other nodes believe it.
 const SLACK_MS: i64 = 60 * 1_000;
-/// Polls that may be woken by presence in one second. Where more wait, they are woken less often,
-/// and learn of it with the next thing that happens.
-const WAKES_PER_SECOND: usize = 1_000;
 /// How often [`Live::pass_time`] is called.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
@@ -44,10 +43,6 @@ struct State {
     known_from: Option<i64>,
     typing: Typing,
     presence: Presences,
-    /// Presence has changed, and those who wait have not been woken.
-    is_presence_new: bool,
-    /// Ticks since they were woken last.
-    ticks: usize,
     /// The time at the last tick.
     now_ms: i64,
 }
@@ -107,7 +102,7 @@ impl State {
                 changed.then_some(room)
             }
             Notice::Presence(update) => {
-                self.is_presence_new |= self.presence.apply(sequence, update, own);
+                self.presence.apply(sequence, update, own);
                 None
             }
             Notice::Hello => None,
@@ -211,34 +206,19 @@ impl Live {
         }
     }
 
-    /// Ends what time has ended, and wakes those who wait for presence. Called about twice a
-    /// second.
+    /// Ends what time has ended. Called about twice a second.
     pub fn pass_time(&self, now_ms: i64) {
-        let (typing, presence, wakes) = {
+        let (typing, presence) = {
             let mut state = self.passing.state.lock();
             state.now_ms = now_ms;
-            state.ticks += 1;
-            let waited_ms = state.ticks * 500;
-            let pause_ms = self.registry.watches() * 1_000 / WAKES_PER_SECOND;
-            let wakes = state.is_presence_new && waited_ms >= pause_ms;
-            if wakes {
-                state.is_presence_new = false;
-                state.ticks = 0;
-            }
-            (
-                state.typing.expired(now_ms, GRACE_MS),
-                state.presence.due(now_ms, GRACE_MS),
-                wakes,
-            )
+            let typing = state.typing.expired(now_ms, GRACE_MS);
+            (typing, state.presence.due(now_ms, GRACE_MS))
         };
         for typing in typing {
             self.tell(now_ms, Notice::typing(typing));
         }
         for update in presence {
             self.tell(now_ms, Notice::Presence(update));
-        }
-        if wakes {
-            self.registry.wake_all();
         }
     }
 
@@ -258,22 +238,27 @@ impl Live {
 
     /// Lets a message of some node take effect; `own` says that it was this one.
     pub(super) fn hear_notices(&self, sequence: i64, message: &str, own: bool) {
-        let mut rooms = Vec::new();
-        {
+        let notices = notice::read(message);
+        if notices.contains(&Notice::Hello) {
+            self.tell_again();
+        }
+        let rooms: Vec<i64> = {
             let mut state = self.passing.state.lock();
             state.sequence = sequence;
             state.known_from.get_or_insert(sequence);
-            for notice in notice::read(message) {
-                if notice == Notice::Hello
-                    && let Some(outbox) = &self.passing.outbox
-                {
-                    let own = state.own_notices();
-                    own.into_iter().for_each(|told| outbox.push(told));
-                }
-                rooms.extend(state.apply(notice, own));
+            let changed = notices.into_iter().map(|notice| state.apply(notice, own));
+            changed.flatten().collect()
+        };
+        self.registry.wake(&rooms);
+    }
+
+    /// Tells the others all that this node was told by clients.
+    fn tell_again(&self) {
+        if let Some(outbox) = &self.passing.outbox {
+            for notice in self.passing.state.lock().own_notices() {
+                outbox.push(notice);
             }
         }
-        self.registry.wake(&rooms);
     }
 
     /// This node can hear the others, after a time in which it could not.

@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU64, AtomicUsize,
+            AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -20,7 +20,6 @@ use tokio::sync::Notify;
 pub(super) struct Registry {
     last_id: AtomicU64,
     subjects: Mutex<BTreeMap<i64, BTreeMap<u64, Arc<Signal>>>>,
-    watches: AtomicUsize,
 }
 
 /// Counts what happened to a watch's subjects, for any number of tasks that wait for more.
@@ -55,11 +54,6 @@ impl Registry {
         }
     }
 
-    /// How many watches there are.
-    pub(super) fn watches(&self) -> usize {
-        self.watches.load(Relaxed)
-    }
-
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.subjects.lock().len()
@@ -82,7 +76,6 @@ pub struct Watch {
 impl Watch {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
         let id = registry.last_id.fetch_add(1, Relaxed);
-        registry.watches.fetch_add(1, Relaxed);
         Self {
             registry,
             id,
@@ -148,7 +141,6 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.registry.watches.fetch_sub(1, Relaxed);
         for subject in std::mem::take(self.subjects.get_mut()) {
             self.unregister(subject);
         }

@@ -210,3 +210,42 @@ async fn member_events_are_listed_by_membership_in_the_order_of_their_arrival() 
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn those_who_share_a_room_are_found_among_some_users() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for (room, user, membership) in [
+            (1, 10, Membership::Join),
+            (1, 11, Membership::Join),
+            (1, 12, Membership::Invite),
+            (2, 10, Membership::Leave),
+            (2, 13, Membership::Join),
+            (3, 10, Membership::Join),
+            (3, 11, Membership::Join),
+            (3, 14, Membership::Join),
+        ] {
+            let event = room * user;
+            let membership = UserMembership {
+                room,
+                user,
+                membership,
+                event,
+            };
+            upsert(&mut writes, &membership, 0);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let users = [11, 12, 13, 14, 99];
+        for (viewer, wanted) in [(10, vec![11, 14]), (12, vec![]), (13, vec![13])] {
+            let found = list_sharing(&mut read, viewer, &users).await.unwrap();
+            assert_eq!(found, wanted, "{viewer}");
+        }
+        assert_eq!(list_sharing(&mut read, 10, &[]).await.unwrap(), [0_i64; 0]);
+        for (room, wanted) in [(1, vec![11]), (3, vec![11, 14]), (4, vec![])] {
+            let found = list_joined(&mut read, room, &users).await.unwrap();
+            assert_eq!(found, wanted, "{room}");
+        }
+        nodes.close().await;
+    }
+}

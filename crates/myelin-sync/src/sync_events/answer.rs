@@ -55,9 +55,10 @@ impl SyncAnswer {
     }
 
     fn new(syncs: &Syncs, poll: Poll, (planned, data): (Vec<Planned>, &str)) -> Self {
-        let next_batch = StreamToken::at(poll.position);
+        let next_batch = poll.next_batch();
+        let presence = &poll.presence.events;
         let text = format!(
-            r#"{{"next_batch":"{next_batch}","account_data":{{"events":[{data}]}},"presence":{{"events":[]}},"to_device":{{"events":[]}},"device_lists":{{"changed":[],"left":[]}},"device_one_time_keys_count":{{}},"rooms":{{"join":{{"#
+            r#"{{"next_batch":"{next_batch}","account_data":{{"events":[{data}]}},"presence":{{"events":[{presence}]}},"to_device":{{"events":[]}},"device_lists":{{"changed":[],"left":[]}},"device_one_time_keys_count":{{}},"rooms":{{"join":{{"#
         );
         Self {
             syncs: syncs.clone(),
@@ -72,7 +73,12 @@ impl SyncAnswer {
         }
     }
 
-    /// Whether there is anything in it. Looks as far ahead as is needed to know.
+    /// Where the client goes on.
+    pub(super) fn next_batch(&self) -> StreamToken {
+        self.poll.next_batch()
+    }
+
+    /// Whether there is anything in it that a client waits for, which presence is not. Looks as far ahead as is needed to know.
     pub(super) async fn has_content(&mut self) -> StoreResult<bool> {
         if !self.has_content {
             let mut read = self.syncs.store.read();

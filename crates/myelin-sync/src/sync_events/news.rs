@@ -33,6 +33,8 @@ pub(super) struct RoomNews {
     pub(super) more: bool,
     /// The keys of the user's data for the room that have changed.
     pub(super) account_data: Vec<i64>,
+    /// The numbers of new receipts.
+    pub(super) receipts: Vec<i64>,
 }
 
 /// A change of a user's own membership.
@@ -101,6 +103,15 @@ impl News {
         self.rooms.is_empty() && self.own.is_empty() && self.account_data.is_empty()
     }
 
+    /// The rooms that the user has joined.
+    pub(super) fn entered(&self) -> Vec<i64> {
+        let last = self.own.iter();
+        let last = last.filter_map(|(room, own)| Some((room, own.last()?)));
+        last.filter(|(_, own)| own.membership == Membership::Join)
+            .map(|(room, _)| *room)
+            .collect()
+    }
+
     fn take_all(&mut self, user: i64, entries: &[LogEntry]) {
         for entry in entries {
             self.take(user, entry);
@@ -133,9 +144,25 @@ impl News {
                 keys.retain(|key| *key != entry.reference);
                 keys.push(entry.reference);
             }
+            LogKind::Receipt => {
+                let room = if entry.subject == user {
+                    private_receipt_room(entry)
+                } else {
+                    Some(entry.subject)
+                };
+                if let Some(room) = room {
+                    let receipts = &mut self.rooms.entry(room).or_default().receipts;
+                    receipts.push(entry.reference);
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// The room of a private receipt, whose subject is the user.
+fn private_receipt_room(entry: &LogEntry) -> Option<i64> {
+    Some(i64::from_be_bytes(entry.data.as_ref().try_into().ok()?))
 }
 
 impl RoomNews {

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use myelin_store::{StoreResult, events::StoredEvent};
 use ruma::{OwnedUserId, UserId};
 
-use super::{SyncRequest, style::Style};
-use crate::{Notes, ShownEvent, StreamToken, watch::UserWatch};
+use super::{SyncRequest, ephemeral::TypingNews, style::Style};
+use crate::{Notes, ShownEvent, StreamToken, presence::PresenceNews, watch::UserWatch};
 
 /// An answer's request, and where in the log it begins and ends.
 pub(super) struct Poll {
@@ -19,6 +19,10 @@ pub(super) struct Poll {
     pub(super) position: i64,
     /// Users whose messages and invitations the user does not want to see.
     pub(super) ignored: BTreeSet<OwnedUserId>,
+    /// Who types.
+    pub(super) typing: TypingNews,
+    /// Who is there.
+    pub(super) presence: PresenceNews,
     pub(super) now_ms: u64,
 }
 
@@ -31,6 +35,15 @@ impl Poll {
     /// The position up to which the client knows everything.
     pub(super) fn since_position(&self) -> i64 {
         self.since.map_or(0, |since| since.position)
+    }
+
+    /// Where the client goes on.
+    pub(super) fn next_batch(&self) -> StreamToken {
+        StreamToken {
+            position: self.position,
+            presence: self.presence.next,
+            typing: self.typing.next,
+        }
     }
 
     /// Whether the user ignores the user with this id.

@@ -128,6 +128,10 @@ impl Syncs {
         let data = news
             .as_mut()
             .map(|news| std::mem::take(&mut news.account_data));
+        let receipts = news.as_mut().map(|news| std::mem::take(&mut news.receipts));
+        let receipts = (known, &receipts.unwrap_or_default()[..]);
+        let at = (room, room_id);
+        let ephemeral = self.ephemeral(poll, read, at, receipts).await?;
         let changed = data.filter(|_| known == Known::All);
         let data = self
             .room_account_data(poll, read, (room, room_id), changed.as_deref())
@@ -141,7 +145,7 @@ impl Syncs {
             self.write_summary(&mut text, summary).await?;
         }
         let _ = write!(text, r#","account_data":{{"events":[{data}]}}"#);
-        text.push_str(r#","ephemeral":{"events":[]}"#);
+        let _ = write!(text, r#","ephemeral":{{"events":[{ephemeral}]}}"#);
         text.push_str(r#","unread_notifications":{"highlight_count":0,"notification_count":0}"#);
         let mut room = RoomText::with_state(poll, text, told.state);
         if known != Known::All {
@@ -153,7 +157,8 @@ impl Syncs {
         }
         let timeline = &told.timeline;
         let has_events = timeline.limited || !timeline.events.is_empty() || room.has_state;
-        Ok((has_events || !data.is_empty()).then_some(room))
+        let has_content = has_events || !data.is_empty() || !ephemeral.is_empty();
+        Ok(has_content.then_some(room))
     }
 
     /// A room that the user looks at from outside: stripped state, unless it is somebody whom the

@@ -158,6 +158,9 @@ pub(super) const KEYS: &[Key] = &[
     checked("rooms.default_version", rules::room_version, "\"12\"",
         "The version of rooms whose creator does not ask for one."),
 
+    flag("presence.enabled", "true",
+        "Tell users who is there: online, idle or offline, and since when."),
+
     follows("registration.open", Kind::Flag, "true",
         "Anybody may make an account; true when not set if server_name is localhost and all listeners are on loopback, else false."),
     flag("registration.guests", "false",

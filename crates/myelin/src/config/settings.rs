@@ -18,6 +18,7 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     pub database: DatabaseSettings,
     pub rooms: RoomSettings,
+    pub presence: PresenceSettings,
     pub registration: RegistrationSettings,
     pub support: SupportSettings,
     pub log: LogSettings,
@@ -76,6 +77,12 @@ pub struct DatabaseSettings {
 #[serde(deny_unknown_fields)]
 pub struct RoomSettings {
     pub default_version: RoomVersionId,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceSettings {
+    pub enabled: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

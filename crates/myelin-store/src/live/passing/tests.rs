@@ -71,7 +71,7 @@ fn presence_is_told_once() {
 }
 
 #[tokio::test]
-async fn typing_wakes_those_in_the_room_and_presence_those_who_wait() {
+async fn typing_wakes_those_in_the_room_and_presence_nobody() {
     let live = alone();
     let (here, elsewhere) = (watching(&live, 1), watching(&live, 2));
     live.set_typing(START, (1, 7), Some(START + 1_000));
@@ -79,9 +79,6 @@ async fn typing_wakes_those_in_the_room_and_presence_those_who_wait() {
     assert!(!is_woken(&elsewhere).await);
     live.set_typing(START, (1, 7), Some(START + 2_000));
     assert!(!is_woken(&here).await, "nothing new");
-    live.note_act(START, 7, "PHONE");
-    live.pass_time(START);
-    assert!(!is_woken(&here).await, "an act alone changes nothing");
     let new = NewPresence {
         user: 7,
         device: "PHONE",
@@ -91,8 +88,9 @@ async fn typing_wakes_those_in_the_room_and_presence_those_who_wait() {
     };
     live.set_presence(START, &new);
     live.pass_time(START);
-    assert!(is_woken(&here).await);
-    assert!(is_woken(&elsewhere).await);
+    assert!(!is_woken(&here).await);
+    live.pass_time(START + 2_000);
+    assert!(is_woken(&here).await, "he types no longer");
 }
 
 #[tokio::test]
@@ -139,7 +137,10 @@ async fn a_node_that_starts_is_told_what_the_others_know() {
     let Some(nodes) = test_stores::postgres().await else {
         return;
     };
-    nodes.one.live().set_typing(START, (1, 7), Some(START + 1_000));
+    nodes
+        .one
+        .live()
+        .set_typing(START, (1, 7), Some(START + 1_000));
     until(|| !nodes.one.live().typing_since(0, &rooms()).rooms.is_empty()).await;
     let third = nodes.third().await;
     until(|| !third.live().typing_since(0, &rooms()).rooms.is_empty()).await;

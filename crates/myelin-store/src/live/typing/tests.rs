@@ -78,5 +78,9 @@ fn what_is_remembered_of_silent_rooms_is_bounded() {
     assert!(all.rooms.len() <= SILENT_MAX + 1);
     assert_eq!(all.rooms.len(), all.changes.len());
     assert_eq!(all.rooms.len(), all.silent);
-    assert!(all.changes.iter().all(|(changed, _)| *changed >= known_from));
+    assert!(
+        all.changes
+            .iter()
+            .all(|(changed, _)| *changed >= known_from)
+    );
 }

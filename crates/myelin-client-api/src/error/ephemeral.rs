@@ -1,0 +1,37 @@
+//! Failures of the use cases about what is not part of a room's history.
+
+use myelin_http::MatrixError;
+use myelin_rooms::{ReceiptError, TypingError};
+use myelin_sync::PresenceError;
+
+use super::Error;
+
+impl From<ReceiptError> for Error {
+    fn from(error: ReceiptError) -> Self {
+        Self(match error {
+            ReceiptError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            ReceiptError::UnknownEvent(_) => MatrixError::not_found(format!("{error}.")),
+            ReceiptError::NotInThread { .. } => MatrixError::invalid_param(format!("{error}.")),
+            ReceiptError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<TypingError> for Error {
+    fn from(error: TypingError) -> Self {
+        Self(match error {
+            TypingError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            TypingError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<PresenceError> for Error {
+    fn from(error: PresenceError) -> Self {
+        Self(match error {
+            PresenceError::UnknownUser(_) => MatrixError::not_found(format!("{error}.")),
+            PresenceError::NotShared(_) => MatrixError::forbidden(format!("{error}.")),
+            PresenceError::Store(error) => error.into(),
+        })
+    }
+}

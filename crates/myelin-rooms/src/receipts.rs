@@ -1,0 +1,214 @@
+//! Receipts: how far a user has read a room or a thread (spec: "Receipts").
+
+use myelin_core::{
+    membership::Membership,
+    relation::{Relation, THREAD},
+};
+use myelin_store::{
+    Read, Sequence, StoreError, StoreResult, WriteSet,
+    events::{self, StoredEvent},
+    memberships,
+    receipts::{self, Receipt, ReceiptKey},
+};
+use ruma::{EventId, RoomId, UserId};
+
+use crate::Rooms;
+
+/// What stands for the main timeline where a thread is named.
+const MAIN: &str = "main";
+/// How many relations are followed to find an event's thread (spec: "a maximum of 3 hops").
+const HOPS_MAX: usize = 3;
+
+/// A receipt to be set.
+#[derive(Clone, Copy, Debug)]
+pub struct NewReceipt<'a> {
+    /// Whether only the user is told of it: `m.read.private`.
+    pub private: bool,
+    /// The event up to which was read.
+    pub event_id: &'a EventId,
+    /// `main` or the id of a thread's root; None: it counts for the whole room.
+    pub thread: Option<&'a str>,
+}
+
+/// Why receipts were not set.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    /// There is no such room here, or the user is not in it: which of the two is not told.
+    #[error("{user} is not in the room {room_id}")]
+    NotInRoom {
+        /// Who reads.
+        user: String,
+        /// Which room.
+        room_id: String,
+    },
+    /// The room has no such event here.
+    #[error("the room has no event {0}")]
+    UnknownEvent(String),
+    /// The event is not part of the thread.
+    #[error("the event {event_id} is not related to the thread {thread_id}")]
+    NotInThread {
+        /// The event.
+        event_id: String,
+        /// The thread named.
+        thread_id: String,
+    },
+    /// The database failed.
+    #[error("the receipt could not be stored")]
+    Store(#[from] StoreError),
+}
+
+impl Rooms {
+    /// Sets receipts, all of them or none. One that would move an earlier one backwards leaves it
+    /// as it is.
+    pub async fn set_receipts(
+        &self,
+        room_id: &RoomId,
+        user: &UserId,
+        new: &[NewReceipt<'_>],
+    ) -> Result<(), ReceiptError> {
+        let mut read = self.store.read();
+        let place = self.joined(&mut read, room_id, user).await?;
+        let (room, number) = place.ok_or_else(|| ReceiptError::NotInRoom {
+            user: user.to_string(),
+            room_id: room_id.to_string(),
+        })?;
+        let mut wanted = Vec::with_capacity(new.len());
+        for receipt in new {
+            let event = self.read_up_to(&mut read, room, receipt.event_id).await?;
+            self.check_thread(&mut read, &event, receipt).await?;
+            let key = ReceiptKey {
+                room,
+                user: number,
+                private: receipt.private,
+                thread: receipt.thread.map(str::to_owned),
+            };
+            wanted.push((key, event));
+        }
+        let mut attempts = self.store.attempts();
+        loop {
+            let writes = self.move_receipts(&mut read, &wanted).await?;
+            if writes.is_empty() || attempts.commit(writes).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The numbers of a room and of a user who is in it; None if the user is not.
+    pub(crate) async fn joined(
+        &self,
+        read: &mut Read,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> StoreResult<Option<(i64, i64)>> {
+        let Some(room) = self.find_number(room_id).await? else {
+            return Ok(None);
+        };
+        let Some(user) = self.store.find_interned(user.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let found = memberships::find(read, room, user).await?;
+        let joined = found.is_some_and(|found| found.membership == Membership::Join);
+        Ok(joined.then_some((room, user)))
+    }
+
+    /// The event of a receipt or a marker.
+    async fn read_up_to(
+        &self,
+        read: &mut Read,
+        room: i64,
+        event_id: &EventId,
+    ) -> Result<StoredEvent, ReceiptError> {
+        let event = find_in_room(read, room, event_id.as_str()).await?;
+        event.ok_or_else(|| ReceiptError::UnknownEvent(event_id.to_string()))
+    }
+
+    /// Refuses a receipt whose event has nothing to do with the thread that it names. The root of
+    /// a thread and what is related to it count for that thread, too.
+    async fn check_thread(
+        &self,
+        read: &mut Read,
+        event: &StoredEvent,
+        receipt: &NewReceipt<'_>,
+    ) -> Result<(), ReceiptError> {
+        let Some(thread) = receipt.thread else {
+            return Ok(());
+        };
+        let (found, passed) = thread_of(read, event).await?;
+        let fits = match &found {
+            None if thread == MAIN => true,
+            Some(root) if root == thread => true,
+            _ => thread != MAIN && passed.iter().any(|id| id == thread),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(ReceiptError::NotInThread {
+            event_id: event.id.clone(),
+            thread_id: thread.to_owned(),
+        })
+    }
+
+    async fn move_receipts(
+        &self,
+        read: &mut Read,
+        wanted: &[(ReceiptKey, StoredEvent)],
+    ) -> StoreResult<WriteSet> {
+        let ts_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
+        let mut writes = WriteSet::new();
+        for (key, event) in wanted {
+            let before = receipts::find(read, key).await?;
+            let expected = before.as_ref().map(|before| before.room_order);
+            if expected.is_some_and(|expected| expected >= event.room_order) {
+                continue;
+            }
+            let number = match before {
+                Some(before) => before.number,
+                None => self.next_receipt_number().await?,
+            };
+            let receipt = Receipt {
+                key: key.clone(),
+                number,
+                event_id: event.id.clone(),
+                room_order: event.room_order,
+                ts_ms,
+            };
+            receipts::put(&mut writes, &receipt, expected);
+        }
+        Ok(writes)
+    }
+
+    async fn next_receipt_number(&self) -> StoreResult<i64> {
+        let numbers = self.store.next_numbers(Sequence::Receipt, 1).await?;
+        let number = numbers.first().copied();
+        number.ok_or(StoreError::Missing { table: "sequences" })
+    }
+}
+
+async fn find_in_room(read: &mut Read, room: i64, id: &str) -> StoreResult<Option<StoredEvent>> {
+    let Some(number) = events::find_number(read, id).await? else {
+        return Ok(None);
+    };
+    let event = events::find(read, number).await?;
+    Ok(event.filter(|event| event.room == room))
+}
+
+/// The root of the thread that an event is in (None: in none), and the events passed on the way.
+async fn thread_of(
+    read: &mut Read,
+    event: &StoredEvent,
+) -> StoreResult<(Option<String>, Vec<String>)> {
+    let mut passed = vec![event.id.clone()];
+    let mut next = Relation::of_event(&event.json);
+    while let Some(relation) = next {
+        if relation.rel_type == THREAD {
+            return Ok((Some(relation.event_id), passed));
+        }
+        if passed.len() > HOPS_MAX || passed.contains(&relation.event_id) {
+            break;
+        }
+        let parent = find_in_room(read, event.room, &relation.event_id).await?;
+        passed.push(relation.event_id);
+        next = parent.and_then(|parent| Relation::of_event(&parent.json));
+    }
+    Ok((None, passed))
+}
