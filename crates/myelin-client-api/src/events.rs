@@ -19,7 +19,7 @@ pub(crate) fn shown_events<T>(
     let seen = (viewer, api.app.server.now_ms());
     events
         .iter()
-        .map(|shown| render(&shown.event, &shown.notes, room_id, seen).map(Raw::from_json))
+        .map(|shown| shown_event(shown, room_id, seen).map(Raw::from_json))
         .collect()
 }
 
@@ -62,6 +62,15 @@ pub(crate) async fn find_event_in(
     Ok(found
         .filter(|(found, _)| found == room_id)
         .map(|(_, visible)| visible))
+}
+
+/// One event of a timeline.
+pub(crate) fn shown_event(
+    shown: &ShownEvent,
+    room_id: &RoomId,
+    seen: (&Viewer, u64),
+) -> Result<Box<RawValue>, Error> {
+    render(&shown.event, &shown.notes, room_id, seen)
 }
 
 /// Who looks.

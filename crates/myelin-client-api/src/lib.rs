@@ -15,6 +15,7 @@ mod membership;
 mod message;
 mod pages;
 mod parameters;
+mod peeking;
 mod presence;
 mod profile;
 mod push;
@@ -100,6 +101,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(filter::routes())
         .merge(membership::routes())
         .merge(message::routes())
+        .merge(peeking::routes())
         .merge(profile::routes())
         .merge(push::routes())
         .merge(presence::routes())

@@ -29,6 +29,7 @@ mod request;
 mod send_message_event;
 mod send_state_event;
 mod view;
+mod walk;
 
 use axum::{Router, middleware::from_fn, response::Response};
 use http::{Method, StatusCode};

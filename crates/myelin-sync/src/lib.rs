@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 pub use activity::Activity;
 pub use changes::{Changes, Viewer};
 pub use context::Context;
-pub use initial::{InvitedRoom, JoinedRoom, Overview, StateAt, place_after, place_before};
+pub use initial::{Overview, RoomOverview, place_after, place_before};
 pub use messages::{MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use presence::{PresenceError, ShownPresence};

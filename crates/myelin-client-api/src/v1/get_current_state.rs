@@ -4,7 +4,7 @@ use axum::response::Response;
 use myelin_http::{Client, Raw};
 
 use super::{initial_sync::Caller, reply, request};
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, peeking};
 
 /// What `/initialSync` says of one room, with the presence of its members.
 pub(super) async fn get_current_state(
@@ -12,20 +12,15 @@ pub(super) async fn get_current_state(
     client: Client<Raw>,
 ) -> Result<Response, Error> {
     let room_id = request::room_id(&client.body)?;
-    let limit = request::limit(&client.body.query()?)?;
+    let limit = peeking::limit(&client.body.query()?)?;
     let viewer = request::viewer(&client);
+    let position = api.syncs.position().await?;
     let mut read = api.app.store.read();
-    let access = api
-        .rooms
-        .member_view(&mut read, &room_id, &client.user)
-        .await?;
-    let (position, room) = api
-        .syncs
-        .room_overview(&mut read, access.room, limit)
-        .await?;
-    let number = room.room;
+    let view = api.rooms.view(&mut read, &room_id, &client.user).await?;
+    let room = api.syncs.room_overview(&mut read, view, position).await?;
+    let number = room.view.room;
     let caller = Caller::new(&api, &client.user, viewer, (limit, position));
-    let mut answer = caller.joined(&mut read, room).await?;
+    let mut answer = caller.room(&mut read, room).await?;
     answer["presence"] = caller.presence(&[number]).await?.into();
     Ok(reply(&answer))
 }

@@ -2,36 +2,16 @@
 
 use axum::response::Response;
 use myelin_http::{Client, MatrixError, Query, Raw};
-use myelin_rooms::RoomView as Access;
-use myelin_store::{Read, events::StoredEvent};
-use myelin_sync::{
-    Direction, PageRequest, RoomToken, ShownEvent, StreamToken, Token, TokenError, Viewer,
-    filter::EventFilter, place_after, place_before,
-};
-use ruma::RoomId;
+use myelin_sync::{Direction, RoomToken, StreamToken, Token, TokenError};
 use serde_json::json;
 
-use super::{
-    modern, reply, request,
-    view::{Object, RoomView, is_hidden},
-};
+use super::{modern, reply, request, walk::Walk};
 use crate::{ClientApi, Error};
 
 /// Most events, unless the client says otherwise: then it said nothing, and got everything.
 const LIMIT: u64 = 100;
 /// Most events in any case.
 const LIMIT_MAX: u64 = 1_000;
-
-/// A walk through a room in the view of 2014.
-struct Walk<'a> {
-    api: &'a ClientApi,
-    room_id: &'a RoomId,
-    viewer: &'a Viewer,
-    view: &'a RoomView,
-    to: Option<Token>,
-    direction: Direction,
-    limit: usize,
-}
 
 pub(super) async fn get_message_events(
     api: ClientApi,
@@ -46,17 +26,14 @@ pub(super) async fn get_message_events(
     let (from, to) = (token(&query, "from")?, token(&query, "to")?);
     let mut read = api.app.store.read();
     let mut access = api.rooms.view(&mut read, &room_id, &client.user).await?;
-    let (start, from) = if let Some(token) = from {
-        let start = query.get("from")?.unwrap_or_default().to_owned();
-        (start, api.syncs.place(&mut read, &access, token).await?)
-    } else {
-        let position = api.syncs.position().await?;
-        let now = RoomToken {
-            depth: 0,
-            before: access.newest + 1,
-        };
-        (StreamToken::at(position).to_string(), now)
+    let start = match query.get("from")? {
+        Some(token) if from.is_some() => token.to_owned(),
+        _ => StreamToken::at(api.syncs.position().await?).to_string(),
     };
+    let from = from.unwrap_or_else(|| {
+        let before = access.newest.saturating_add(1);
+        Token::Room(RoomToken { depth: 0, before })
+    });
     let at = (access.room, &access.root);
     let view = modern::view_at(&api, &mut read, (&room_id, &viewer), at).await?;
     let walk = Walk {
@@ -68,62 +45,10 @@ pub(super) async fn get_message_events(
         direction,
         limit: usize::try_from(limit).unwrap_or_default(),
     };
-    let (chunk, end) = walk.page(&mut read, &mut access, from).await?;
+    let (chunk, end) = walk.page(&mut read, &mut access, Some(from)).await?;
     Ok(reply(
         &json!({ "chunk": chunk, "end": end.to_string(), "start": start }),
     ))
-}
-
-impl Walk<'_> {
-    /// The events from a place on, and where the next page begins. Who finds nothing shown in a
-    /// page would take that for the end of the room, so the walk goes on there.
-    async fn page(
-        &self,
-        read: &mut Read,
-        access: &mut Access,
-        mut from: RoomToken,
-    ) -> Result<(Vec<Object>, RoomToken), Error> {
-        loop {
-            let request = PageRequest {
-                from: Some(Token::Room(from)),
-                to: self.to,
-                direction: self.direction,
-                limit: self.limit,
-                filter: &EventFilter::default(),
-            };
-            let page = self.api.syncs.messages(read, access, request).await?;
-            let visible = self.visible(read, &page.events).await?;
-            let events = visible.iter().map(|(_, event)| event.clone());
-            let (chunk, real) = self.view.page(events, self.direction, self.limit);
-            let last = match visible.get(real.wrapping_sub(1)) {
-                Some((last, _)) if real < visible.len() => Some(*last),
-                _ => page.events.last().map(|shown| &shown.event),
-            };
-            from = last.map_or(from, |last| match self.direction {
-                Direction::Backward => place_before(last),
-                Direction::Forward => place_after(last),
-            });
-            if !chunk.is_empty() || page.end.is_none() {
-                return Ok((chunk, from));
-            }
-        }
-    }
-
-    async fn visible<'a>(
-        &self,
-        read: &mut Read,
-        events: &'a [ShownEvent],
-    ) -> Result<Vec<(&'a StoredEvent, Object)>, Error> {
-        let mut visible = Vec::with_capacity(events.len());
-        for ShownEvent { event: stored, .. } in events {
-            let seen = (self.room_id, self.viewer);
-            let event = modern::timeline_event(self.api, read, stored, seen).await?;
-            if !is_hidden(&event) {
-                visible.push((stored, event));
-            }
-        }
-        Ok(visible)
-    }
 }
 
 fn direction(query: &Query) -> Result<Direction, MatrixError> {

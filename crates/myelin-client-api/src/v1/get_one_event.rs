@@ -18,13 +18,15 @@ pub(super) async fn get_one_event(api: ClientApi, client: Client<Raw>) -> Result
     let (room_id, visible) = find_event(&api, &mut read, &client.user, real_id(event_id))
         .await?
         .ok_or_else(not_found)?;
-    let stored = visible.event;
-    let shown = (&stored, &viewer);
-    let view = modern::room_view(&api, &mut read, (&room_id, &client.user), shown).await?;
-    let event = modern::timeline_event(&api, &mut read, &stored, (&room_id, &viewer)).await?;
+    let room = visible.event.room;
+    let shown = api.syncs.annotate(&mut read, room, vec![visible]).await?;
+    let shown = shown.first().ok_or_else(not_found)?;
+    let seen = (&shown.event, &viewer);
+    let view = modern::room_view(&api, &mut read, (&room_id, &client.user), seen).await?;
+    let event = modern::shown_event(&api, shown, (&room_id, &viewer))?;
     let event = if is_hidden(&event) {
         None
-    } else if event_id == stored.id {
+    } else if event_id == shown.event.id {
         Some(view.event(event))
     } else {
         view.virtual_event(event, event_id)

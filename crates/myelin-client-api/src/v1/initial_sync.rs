@@ -1,43 +1,53 @@
 //! `GET /_matrix/client/api/v1/initialSync`
 
 use axum::response::Response;
+use myelin_core::membership::Membership;
 use myelin_http::{Client, Raw};
-use myelin_store::{Read, events, events::StoredEvent, published_rooms};
-use myelin_sync::{InvitedRoom, JoinedRoom, RoomToken, StateAt, StreamToken, Viewer};
-use ruma::{RoomId, UserId};
+use myelin_store::{Read, events, memberships::UserMembership};
+use myelin_sync::{
+    Direction, Overview, RoomOverview, RoomToken, StreamToken, Viewer, place_before,
+};
+use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::{
     modern, reply, request,
-    view::{Object, RoomView, is_hidden, text},
+    view::{Object, RoomView, text},
+    walk::Walk,
 };
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, peeking};
 
 /// One caller's view of rooms.
 pub(super) struct Caller<'a> {
     api: &'a ClientApi,
     user: &'a UserId,
     viewer: Viewer,
-    limit: i64,
+    limit: usize,
     /// Where `/events` goes on.
     end: String,
 }
 
 pub(super) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
-    let limit = request::limit(&client.body.query()?)?;
+    let limit = peeking::limit(&client.body.query()?)?;
     let viewer = request::viewer(&client);
-    let overview = api.syncs.overview(&viewer, limit, StateAt::Now).await?;
-    let caller = Caller::new(&api, &client.user, viewer, (limit, overview.position));
+    let Overview { position, rooms } = api.syncs.overview(viewer.user, false).await?;
+    let caller = Caller::new(&api, &client.user, viewer, (limit, position));
     let mut read = api.app.store.read();
-    let mut shown = Vec::new();
-    let numbers: Vec<i64> = overview.joined.iter().map(|room| room.room).collect();
-    for room in overview.joined {
-        shown.push(caller.joined(&mut read, room).await?);
+    let mut shown = Vec::with_capacity(rooms.len());
+    let mut joined = Vec::new();
+    for own in rooms {
+        if own.membership == Membership::Invite {
+            shown.extend(caller.invited(&mut read, own).await?);
+            continue;
+        }
+        let view = api.rooms.view_by_number(&mut read, own.room, own.user);
+        if let Some(view) = view.await?.filter(|view| !view.is_closed()) {
+            let room = api.syncs.room_overview(&mut read, view, position).await?;
+            shown.push(caller.room(&mut read, room).await?);
+            joined.push(own.room);
+        }
     }
-    for room in overview.invited {
-        shown.push(caller.invited(&mut read, room).await?);
-    }
-    let presence = caller.presence(&numbers).await?;
+    let presence = caller.presence(&joined).await?;
     Ok(reply(
         &json!({ "end": caller.end, "presence": presence, "rooms": shown }),
     ))
@@ -49,7 +59,7 @@ impl<'a> Caller<'a> {
         api: &'a ClientApi,
         user: &'a UserId,
         viewer: Viewer,
-        (limit, position): (i64, i64),
+        (limit, position): (usize, i64),
     ) -> Self {
         let end = StreamToken::at(position).to_string();
         Self {
@@ -61,8 +71,13 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// A room that the user is in.
-    pub(super) async fn joined(&self, read: &mut Read, room: JoinedRoom) -> Result<Value, Error> {
+    /// A room that the user may see.
+    pub(super) async fn room(
+        &self,
+        read: &mut Read,
+        mut room: RoomOverview,
+    ) -> Result<Value, Error> {
+        let membership = room.membership();
         let room_id = &room.room_id;
         let state = room
             .state
@@ -70,86 +85,48 @@ impl<'a> Caller<'a> {
             .map(|stored| modern::event(self.api, stored, room_id, &self.viewer));
         let state: Vec<Object> = state.collect::<Result<_, _>>()?;
         let view = RoomView::of_state(&state);
-        let timeline = self
-            .timeline(read, room_id, (room.timeline, room.limited))
-            .await?;
-        let events = timeline.iter().map(|(_, event)| event.clone()).collect();
-        let (chunk, shown) = view.timeline(events, usize::try_from(self.limit).unwrap_or_default());
-        let first = timeline
-            .get(timeline.len() - shown)
-            .map(|(stored, _)| stored);
-        let published = published_rooms::exists(read, room.room).await?;
-        Ok(json!({
-            "membership": "join",
-            "messages": self.messages(&chunk, first),
+        let walk = Walk {
+            api: self.api,
+            room_id,
+            viewer: &self.viewer,
+            view: &view,
+            to: None,
+            direction: Direction::Backward,
+            limit: self.limit,
+        };
+        let (mut chunk, start) = walk.page(read, &mut room.view, room.newest).await?;
+        chunk.reverse();
+        let mut shown = json!({
+            "messages": self.messages(&chunk, start),
             "room_id": room_id,
             "state": view.state(state),
-            "visibility": if published { "public" } else { "private" },
-        }))
+            "visibility": if room.is_published { "public" } else { "private" },
+        });
+        if let Some(membership) = membership {
+            shown["membership"] = membership.as_str().into();
+        }
+        Ok(shown)
     }
 
     /// Clients of 2014 trip over a room without messages, so there is the invitation.
-    async fn invited(&self, read: &mut Read, room: InvitedRoom) -> Result<Value, Error> {
-        let InvitedRoom {
-            room_id, invite, ..
-        } = room;
-        let view = modern::room_view(
-            self.api,
-            read,
-            (&room_id, self.user),
-            (&invite, &self.viewer),
-        )
-        .await?;
-        let event =
-            modern::timeline_event(self.api, read, &invite, (&room_id, &self.viewer)).await?;
+    async fn invited(&self, read: &mut Read, own: UserMembership) -> Result<Option<Value>, Error> {
+        let Some(invite) = events::find(read, own.event).await? else {
+            return Ok(None);
+        };
+        let room_id = self.api.rooms.room_id(own.room).await?;
+        let seen = (&invite, &self.viewer);
+        let view = modern::room_view(self.api, read, (&room_id, self.user), seen).await?;
+        let event = modern::event(self.api, &invite, &room_id, &self.viewer)?;
         let event = view.event(event);
-        Ok(json!({
+        Ok(Some(json!({
             "inviter": text(&event, "sender"),
             "membership": "invite",
-            "messages": self.messages(&[event], Some(&invite)),
+            "messages": self.messages(&[event], place_before(&invite)),
             "room_id": room_id,
-        }))
+        })))
     }
 
-    /// The visible events of a room, the oldest first. Clients of 2014 trip over a room without
-    /// any, so it goes further back if all of the newest are hidden.
-    async fn timeline(
-        &self,
-        read: &mut Read,
-        room_id: &RoomId,
-        (mut newest, mut more): (Vec<StoredEvent>, bool),
-    ) -> Result<Vec<(StoredEvent, Object)>, Error> {
-        loop {
-            let before = newest.first().map(|first| (first.room, first.room_order));
-            let mut visible = Vec::with_capacity(newest.len());
-            for stored in newest {
-                let shown = (room_id, &self.viewer);
-                let event = modern::timeline_event(self.api, read, &stored, shown).await?;
-                visible.push((stored, event));
-            }
-            visible.retain(|(_, event)| !is_hidden(event));
-            match before {
-                Some((room, order)) if visible.is_empty() && more => {
-                    newest = events::list_before(read, room, order, self.limit).await?;
-                    newest.reverse();
-                    more = !newest.is_empty();
-                }
-                _ => return Ok(visible),
-            }
-        }
-    }
-
-    fn messages(&self, chunk: &[Object], first: Option<&StoredEvent>) -> Value {
-        let start = first.map_or(
-            RoomToken {
-                depth: 0,
-                before: 0,
-            },
-            |first| RoomToken {
-                depth: first.depth,
-                before: first.room_order,
-            },
-        );
+    fn messages(&self, chunk: &[Object], start: RoomToken) -> Value {
         json!({ "chunk": chunk, "end": self.end, "start": start.to_string() })
     }
 

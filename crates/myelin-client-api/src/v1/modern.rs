@@ -3,20 +3,38 @@
 use bytes::Bytes;
 use myelin_rooms::AccessError;
 use myelin_store::{Read, StoreError, events::StoredEvent};
-use myelin_sync::Viewer;
+use myelin_sync::{ShownEvent, Viewer};
 use ruma::{RoomId, UserId};
+use serde_json::value::RawValue;
 
-use super::view::{Object, RoomView, text};
-use crate::{ClientApi, Error, events::client_event};
+use super::view::{Object, RoomView};
+use crate::{
+    ClientApi, Error,
+    events::{self, client_event},
+};
 
-/// Today's form, for a viewer.
+/// Today's form of an event of the state, for a viewer.
 pub(super) fn event(
     api: &ClientApi,
     stored: &StoredEvent,
     room_id: &RoomId,
     viewer: &Viewer,
 ) -> Result<Object, Error> {
-    let json = client_event(stored, room_id, (viewer, api.app.server.now_ms()))?;
+    let seen = (viewer, api.app.server.now_ms());
+    parse(&client_event(stored, room_id, seen)?)
+}
+
+/// The same of an event of a timeline, which also tells what it replaced.
+pub(super) fn shown_event(
+    api: &ClientApi,
+    shown: &ShownEvent,
+    (room_id, viewer): (&RoomId, &Viewer),
+) -> Result<Object, Error> {
+    let seen = (viewer, api.app.server.now_ms());
+    parse(&events::shown_event(shown, room_id, seen)?)
+}
+
+fn parse(json: &RawValue) -> Result<Object, Error> {
     serde_json::from_str(json.get()).map_err(|error| {
         let found = error.to_string();
         Error::from(StoreError::Corrupt {
@@ -26,43 +44,6 @@ pub(super) fn event(
             found,
         })
     })
-}
-
-/// The same, which for state also tells what it replaced. Costs a look into the state before it, so
-/// it is for timelines only.
-pub(super) async fn timeline_event(
-    api: &ClientApi,
-    read: &mut Read,
-    stored: &StoredEvent,
-    (room_id, viewer): (&RoomId, &Viewer),
-) -> Result<Object, Error> {
-    let mut today = event(api, stored, room_id, viewer)?;
-    let Some(state_key) = stored.state_key.and_then(|_| today.get("state_key")) else {
-        return Ok(today);
-    };
-    let key = state_key.as_str().unwrap_or_default().to_owned();
-    let at = (stored.room, &stored.root_before);
-    let before = api
-        .rooms
-        .state_event(read, at, text(&today, "type"), &key)
-        .await?;
-    if let Some(before) = before {
-        let mut before = event(api, &before, room_id, viewer)?;
-        let unsigned = today
-            .entry("unsigned")
-            .or_insert_with(|| Object::new().into());
-        if let Some(unsigned) = unsigned.as_object_mut() {
-            unsigned.insert(
-                "replaces_state".to_owned(),
-                text(&before, "event_id").into(),
-            );
-            unsigned.insert(
-                "prev_content".to_owned(),
-                before.remove("content").unwrap_or_default(),
-            );
-        }
-    }
-    Ok(today)
 }
 
 /// The view of a room by the levels that it has now; for who is not in it, by those that it had

@@ -1,15 +1,10 @@
 //! How requests of 2014 are read: JSON whatever the Content-Type says, few codes for its faults.
 
 use myelin_core::json::{self, JsonError};
-use myelin_http::{Client, MatrixError, Query, Raw};
+use myelin_http::{Client, MatrixError, Raw};
 use myelin_rooms::ClientTransaction;
 use myelin_sync::Viewer;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomId, UserId};
-
-/// Events of each room, unless the client asks otherwise.
-const LIMIT: u64 = 10;
-/// Most events of each room: who wants more of one pages through it.
-const LIMIT_MAX: u64 = 100;
 
 /// The body; none at all counts as `{}`.
 pub(super) fn body(raw: &Raw) -> Result<CanonicalJsonObject, MatrixError> {
@@ -86,13 +81,6 @@ pub(super) fn transaction<'a>(
         endpoint,
         txn_id,
     })
-}
-
-/// How many events of each room are shown.
-pub(super) fn limit(query: &Query) -> Result<i64, MatrixError> {
-    let limit = query.number("limit")?.filter(|limit| *limit > 0);
-    let limit = limit.unwrap_or(LIMIT).min(LIMIT_MAX);
-    Ok(i64::try_from(limit).unwrap_or_default())
 }
 
 /// Who looks.

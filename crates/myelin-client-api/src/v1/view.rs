@@ -150,14 +150,6 @@ impl RoomView {
         sorted.into_iter().map(|(_, event)| event).collect()
     }
 
-    /// The newest `limit` events of a timeline, and how many real ones are among them.
-    pub(super) fn timeline(&self, events: Vec<Object>, limit: usize) -> (Vec<Object>, usize) {
-        let newest_first = events.into_iter().rev();
-        let (mut shown, real) = self.page(newest_first, Direction::Backward, limit);
-        shown.reverse();
-        (shown, real)
-    }
-
     /// The first `limit` events of a walk through a room, and how many real ones are among them.
     /// Where the limit cuts through the levels, the virtual events yield, so that a place in the
     /// room always lies beside a real event.

@@ -31,6 +31,7 @@ mod login;
 mod logout;
 mod membership;
 mod pages;
+mod peeking;
 mod presence;
 mod profile;
 mod push_rules;

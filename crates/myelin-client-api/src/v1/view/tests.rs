@@ -1,5 +1,6 @@
 //! The guide's samples, made from the events that a room has today.
 
+use myelin_sync::Direction;
 use serde_json::{Value, json};
 
 use super::{Object, RoomView, is_hidden, is_virtual, text};
@@ -207,9 +208,10 @@ fn first_levels_bring_all_virtual_events_and_later_ones_what_changed() {
 #[test]
 fn a_limit_counts_what_is_shown_and_virtual_events_yield_first() {
     let message = || event("m.room.message", None, json!({"msgtype": "m.text"}));
-    let room = || vec![create(), levels(), message()];
+    let newest_first = || [message(), levels(), create()];
     let shown = |limit| {
-        let (events, real) = view().timeline(room(), limit);
+        let (mut events, real) = view().page(newest_first(), Direction::Backward, limit);
+        events.reverse();
         (types(&events).join(" ").replace("m.room.", ""), real)
     };
     let cases = [
