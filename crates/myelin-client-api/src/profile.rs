@@ -27,14 +27,23 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         )
 }
 
-/// A user's profile, refused for users of other servers, whom this server cannot ask.
+/// A user's profile.
 async fn profile(api: &ClientApi, user: &str) -> Result<Map<String, Value>, Error> {
+    let found = find_profile(api, user).await?;
+    Ok(found.ok_or_else(|| MatrixError::not_found("Profile not found."))?)
+}
+
+/// A user's profile if there is one, refused for users of other servers, whom this server cannot
+/// ask.
+pub(crate) async fn find_profile(
+    api: &ClientApi,
+    user: &str,
+) -> Result<Option<Map<String, Value>>, Error> {
     let user = <&UserId>::try_from(user)
         .map_err(|_| MatrixError::invalid_param("The path holds no user id."))?;
     if !api.app.server.is_local(user) {
         let message = format!("{user} lives on another server, and this server does not federate.");
         return Err(MatrixError::forbidden(message).into());
     }
-    let found = myelin_accounts::get_profile(&api.app.store, user).await?;
-    Ok(found.ok_or_else(|| MatrixError::not_found("Profile not found."))?)
+    Ok(myelin_accounts::get_profile(&api.app.store, user).await?)
 }

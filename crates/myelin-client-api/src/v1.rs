@@ -4,6 +4,7 @@
 //! of both APIs are interchangeable. Its rules differ in small things, which `request.rs` and
 //! `curl.rs` hold; what events looked like is in `view.rs`. Start reading at [`router`].
 
+mod ban_user;
 mod create_room;
 mod curl;
 mod get_current_state;
@@ -19,11 +20,14 @@ mod initial_sync;
 mod invite_user;
 mod join_room_by_id;
 mod join_room_by_id_or_alias;
+mod kick_user;
 mod leave_room;
 mod listen_to_new_events;
 mod login;
 mod login_fallback;
 mod modern;
+mod profile;
+mod redact_event;
 mod register;
 mod request;
 mod send_message_event;
@@ -54,10 +58,16 @@ fn acts() -> Routes<ClientApi> {
             "/join/{room}",
             join_room_by_id_or_alias::join_room_by_id_or_alias,
         ))
+        .merge(twins("/rooms/{room}/ban", ban_user::ban_user))
         .merge(twins("/rooms/{room}/invite", invite_user::invite_user))
         .merge(twins(
             "/rooms/{room}/join",
             join_room_by_id::join_room_by_id,
+        ))
+        .merge(twins("/rooms/{room}/kick", kick_user::kick_user))
+        .merge(twins(
+            "/rooms/{room}/redact/{event}",
+            redact_event::redact_event,
         ))
         .merge(twins("/rooms/{room}/leave", leave_room::leave_room))
         .merge(twins(
@@ -82,6 +92,7 @@ fn accounts() -> Routes<ClientApi> {
             &path("/voip/turnServer"),
             get_turn_server_info::get_turn_server_info,
         )
+        .merge(profile::routes())
 }
 
 fn rooms() -> Routes<ClientApi> {

@@ -87,13 +87,12 @@ impl Syncs {
         let remembered = self.store.live().entries_since(since, &mut |entry| {
             entry.pos <= position && entry.subject == room && entry.kind == LogKind::Event
         });
-        let entries = match remembered {
-            Some(entries) => entries,
-            None => {
-                let limit = i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX) + 1;
-                let mut read = self.store.read();
-                log::list_subject(&mut read, room, (since, position), limit).await?
-            }
+        let entries = if let Some(entries) = remembered {
+            entries
+        } else {
+            let limit = i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX) + 1;
+            let mut read = self.store.read();
+            log::list_subject(&mut read, room, (since, position), limit).await?
         };
         let events = entries
             .iter()

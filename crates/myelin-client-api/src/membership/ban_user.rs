@@ -13,6 +13,7 @@ pub(crate) async fn ban_user(api: ClientApi, client: Client<Request>) -> Result<
         sender: &user,
         target: &body.user_id,
         reason: body.reason.as_deref(),
+        transaction: None,
     };
     api.rooms.ban(ban).await?;
     Ok(Response::new())

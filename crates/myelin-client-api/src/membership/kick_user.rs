@@ -13,6 +13,7 @@ pub(crate) async fn kick_user(api: ClientApi, client: Client<Request>) -> Result
         sender: &user,
         target: &body.user_id,
         reason: body.reason.as_deref(),
+        transaction: None,
     };
     api.rooms.kick(kick).await?;
     Ok(Response::new())

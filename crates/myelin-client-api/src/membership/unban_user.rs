@@ -13,6 +13,7 @@ pub(crate) async fn unban_user(api: ClientApi, client: Client<Request>) -> Resul
         sender: &user,
         target: &body.user_id,
         reason: body.reason.as_deref(),
+        transaction: None,
     };
     api.rooms.unban(unban).await?;
     Ok(Response::new())

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use myelin_http::{Client, MatrixError, Raw};
-use myelin_rooms::{ChangeState, Invite, Join, Leave, SetState};
+use myelin_rooms::{ChangeState, Invite, Join, Leave, Moderation, ModerationError, SetState};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId};
 use serde_json::json;
 
@@ -135,7 +135,33 @@ async fn set_membership(
             };
             api.rooms.invite(invite).await?;
         }
+        "ban" | "leave" => {
+            let act = Moderation {
+                room_id,
+                sender: user,
+                target: &target,
+                reason,
+                transaction: None,
+            };
+            moderate(api, act, membership == "ban").await?;
+        }
         _ => return Ok(Some(set_state(api, client, room_id, content).await?)),
     }
     Ok(None)
+}
+
+/// To take somebody out of a room and to lift a ban were one thing in 2014.
+async fn moderate(api: &ClientApi, act: Moderation<'_>, ban: bool) -> Result<(), Error> {
+    if ban {
+        return Ok(api.rooms.ban(act).await?);
+    }
+    match api.rooms.kick(act).await {
+        Err(ModerationError::TargetNotInRoom(target)) => match api.rooms.unban(act).await {
+            Err(ModerationError::NotBanned(_)) => {
+                Err(ModerationError::TargetNotInRoom(target).into())
+            }
+            other => Ok(other?),
+        },
+        other => Ok(other?),
+    }
 }

@@ -4,8 +4,8 @@ use myelin_core::membership::Membership;
 use myelin_store::StoreError;
 use ruma::{RoomId, UserId};
 
-use super::member_content;
-use crate::{AppendError, Rooms};
+use super::{member_content, scoped};
+use crate::{AppendError, ClientTransaction, Rooms};
 
 /// An act on another user's membership.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub struct Moderation<'a> {
     pub target: &'a UserId,
     /// Why, in words for all.
     pub reason: Option<&'a str>,
+    /// Names the request, if its repetition shall be answered as the first time.
+    pub transaction: Option<ClientTransaction<'a>>,
 }
 
 /// Why a user was not kicked, banned or unbanned.
@@ -77,8 +79,12 @@ impl Rooms {
         let users = (wanted.sender, wanted.target);
         let draft = self.member_draft(users, content).await?;
         let target = draft.numbers.state_key.unwrap_or_default();
+        let transaction = scoped(wanted.transaction, draft.numbers.sender, wanted.room_id);
         let mut attempts = self.store.attempts();
         loop {
+            if self.answered(transaction.as_ref()).await?.is_some() {
+                return Ok(());
+            }
             let refused = || ModerationError::NotInRoom {
                 sender: wanted.sender.to_string(),
                 room_id: wanted.room_id.to_string(),
@@ -90,6 +96,8 @@ impl Rooms {
                 return Ok(());
             }
             room.append(&draft).await?;
+            let number = room.number();
+            self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

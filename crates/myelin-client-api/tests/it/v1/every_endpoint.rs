@@ -15,9 +15,12 @@ three_modes!(
 );
 
 /// What can be asked without a session.
-const OPEN: [&str; 5] = [
+const OPEN: [&str; 8] = [
     "GET /login",
     "GET /login/fallback",
+    "GET /profile/{user}",
+    "GET /profile/{user}/avatar_url",
+    "GET /profile/{user}/displayname",
     "GET /register",
     "POST /login",
     "POST /register",
