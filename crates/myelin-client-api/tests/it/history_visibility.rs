@@ -1,6 +1,8 @@
 //! What the history of a room shows to whom (spec: "Room History Visibility"), through
 //! `/messages` and `/state`.
 
+mod random;
+
 use myelin_testkit::{TestServer, User, encode, text, three_modes};
 use serde_json::{Value, json};
 
