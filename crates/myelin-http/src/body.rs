@@ -15,11 +15,16 @@ use crate::{MatrixError, json_error};
 /// A body of at most a few megabytes that takes longer is sent to hold the connection open.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Parses a JSON object; an empty body counts as `{}`, which clients send for "nothing to say".
+/// Parses a JSON object; an empty body counts as `{}`.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, MatrixError> {
-    let body = if body.is_empty() { b"{}" } else { body };
+    let body = or_empty_object(body);
     require_object(body)?;
     serde_json::from_slice(body).map_err(|error| json_error::describe(body, &error))
+}
+
+/// The body, or `{}` for none at all, which clients send for "nothing to say".
+pub(crate) fn or_empty_object(body: &[u8]) -> &[u8] {
+    if body.is_empty() { b"{}" } else { body }
 }
 
 /// Refuses what is JSON but no object: serde would take an array for a structure.

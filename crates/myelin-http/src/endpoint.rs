@@ -94,12 +94,14 @@ impl Parse for Raw {
 
 impl<R: IncomingRequest> Parse for R {
     fn parse(raw: Raw) -> Result<Self, MatrixError> {
+        let mut bytes = &raw.bytes[..];
         if R::METHOD != Method::GET {
-            body::require_object(&raw.bytes)?;
+            bytes = body::or_empty_object(bytes);
+            body::require_object(bytes)?;
         }
-        let request = http::Request::from_parts(raw.parts, &raw.bytes[..]);
+        let request = http::Request::from_parts(raw.parts, bytes);
         let path: Vec<&str> = raw.path.iter().map(String::as_str).collect();
-        R::try_from_http_request(request, &path).map_err(|error| parse_error(&raw.bytes, error))
+        R::try_from_http_request(request, &path).map_err(|error| parse_error(bytes, error))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `POST /_matrix/client/v3/join/{roomIdOrAlias}` and `POST /_matrix/client/v3/rooms/{roomId}/join`
 
+use http::Method;
 use myelin_core::signing_key::SigningKey;
 use myelin_testkit::{TestServer, encode, text, three_modes};
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::{
 
 three_modes!(
     joins_a_public_room_by_id_and_alias,
+    joins_without_a_body,
     says_why,
     joins_a_private_room_only_with_an_invite,
     joining_twice_does_nothing,
@@ -30,6 +32,20 @@ covers! {
         works = joins_a_public_room_by_id_and_alias,
         403 = the_banned_stay_out,
         outsider = says_why;
+}
+
+/// Clients that have nothing to say send nothing at all.
+async fn joins_without_a_body(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let paths = [
+        format!("/join/{}", encode(&room)),
+        format!("/rooms/{}/join", encode(&room)),
+    ];
+    for (name, path) in ["bob", "carol"].into_iter().zip(paths) {
+        let user = server.user(name).await;
+        user.request(Method::POST, &path, String::new()).await.ok();
+    }
 }
 
 async fn joins_a_public_room_by_id_and_alias(server: &TestServer) {
