@@ -2,7 +2,7 @@
 
 use myelin_store::{
     Store, StoreError, StoreResult, WriteSet,
-    sessions::{self, TokenHash},
+    sessions::{self, SessionRow, TokenHash},
 };
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use sha2::{Digest, Sha256};
@@ -12,6 +12,10 @@ const TOUCH_INTERVAL_MS: u64 = 60_000;
 
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own, and any of them go together"
+)]
 pub struct Session {
     /// The user.
     pub user: OwnedUserId,
@@ -25,28 +29,57 @@ pub struct Session {
     pub admin: bool,
     /// Whether the user is a guest.
     pub guest: bool,
+    /// Whether an operator has locked the account.
+    pub locked: bool,
+    /// Whether an operator has suspended the account.
+    pub suspended: bool,
+}
+
+/// Why a token stands for nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// Nobody has this token, any more or ever.
+    #[error("the access token is unknown")]
+    Unknown,
+    /// It has expired; its device is still there and may get another one.
+    #[error("the access token has expired")]
+    Expired,
+    /// The store failed.
+    #[error("the access token could not be looked up")]
+    Store(#[from] StoreError),
 }
 
 /// The session of this access token. It is read anew each time (one point read), so that a token
 /// revoked on any node is dead at once on all of them.
-pub async fn authenticate(store: &Store, token: &str) -> StoreResult<Option<Session>> {
-    let Some(row) = sessions::find(&mut store.read(), &hash_token(token)).await? else {
-        return Ok(None);
-    };
+pub async fn authenticate(
+    store: &Store,
+    token: &str,
+    now_ms: u64,
+) -> Result<Session, AuthenticateError> {
+    let token_hash = hash_token(token);
+    let mut row = find(store, &token_hash).await?;
+    if row.is_next && !is_expired(&row, now_ms) {
+        row = confirm(store, &token_hash).await?;
+    }
+    if is_expired(&row, now_ms) {
+        return Err(AuthenticateError::Expired);
+    }
     let user = UserId::parse(row.user_id.as_str()).map_err(|_| StoreError::Corrupt {
         table: "users",
         column: 1,
         wanted: "a user id",
         found: row.user_id.clone(),
     })?;
-    Ok(Some(Session {
+    Ok(Session {
         user,
         user_number: row.user_number,
         device: row.device_id.into(),
         last_seen_ms: u64::try_from(row.last_seen_ms).unwrap_or_default(),
         admin: row.admin,
         guest: row.guest,
-    }))
+        locked: row.locked,
+        suspended: row.suspended,
+    })
 }
 
 /// Whether the database answers: reads a token that nobody can hold.
@@ -68,9 +101,45 @@ pub fn touch(
     }
 }
 
-/// Access tokens have 190 random bits, so a hash without salt cannot be turned back.
+/// Tokens have 190 random bits, so a hash without salt cannot be turned back.
 pub(crate) fn hash_token(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
+}
+
+async fn find(store: &Store, token_hash: &TokenHash) -> Result<SessionRow, AuthenticateError> {
+    let row = sessions::find(&mut store.read(), token_hash).await?;
+    row.ok_or(AuthenticateError::Unknown)
+}
+
+/// The first use of a token that a refresh has handed out: what it replaces is spent, and only now,
+/// because only now it is certain that the client has it.
+async fn confirm(store: &Store, token_hash: &TokenHash) -> Result<SessionRow, AuthenticateError> {
+    let mut attempts = store.attempts();
+    loop {
+        let row = find(store, token_hash).await?;
+        if !row.is_next {
+            return Ok(row);
+        }
+        let mut read = store.read();
+        let device = sessions::find_device(&mut read, row.user_number, &row.device_id).await?;
+        let device = device.ok_or(AuthenticateError::Unknown)?;
+        let mut writes = WriteSet::new();
+        if device.tokens.next_access.as_deref() == Some(&token_hash[..]) {
+            sessions::confirm(&mut writes, &device, &row);
+            sessions::log_change(&mut writes, row.user_number);
+            if attempts.commit(writes).await?.is_some() {
+                return Ok(row);
+            }
+        } else {
+            // Another request has been here between the two reads.
+            attempts.conflict()?;
+        }
+    }
+}
+
+fn is_expired(row: &SessionRow, now_ms: u64) -> bool {
+    row.expires_ms
+        .is_some_and(|expires_ms| now_ms.cast_signed() >= expires_ms)
 }
 
 #[cfg(test)]

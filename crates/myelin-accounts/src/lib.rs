@@ -1,37 +1,61 @@
-//! Accounts: registration, login, access tokens, the server's own signing key.
+//! Accounts: registration, login, access tokens, interactive authentication, devices, moderation, the
+//! server's own signing key.
 //!
 //! The rules live here; the tables in `myelin-store`, HTTP in the API crates. Start reading at
-//! [`register()`] and [`login()`].
+//! [`register()`] and [`login()`], then at [`uia`].
 
+mod account;
 mod account_data;
 mod authenticate;
+mod change_password;
+mod deactivate;
+mod devices;
 mod filter;
 mod login;
+mod login_token;
 mod logout;
+mod moderation;
 mod openid;
 mod password;
 mod profile;
 mod push_rules;
+mod refresh;
 mod register;
+mod registration_token;
 mod session;
 mod settings;
+pub mod shared_secret;
 mod signing_key;
 mod tags;
+pub mod uia;
+mod username;
 
+pub use account::{Account, LoginName, find_account, list_accounts};
 pub use account_data::{
     AccountDataError, AccountDataPlace, delete_account_data, get_account_data, ignored_users,
     set_account_data,
 };
-pub use authenticate::{Session, authenticate, can_read, touch};
+pub use authenticate::{AuthenticateError, Session, authenticate, can_read, touch};
+pub use change_password::{ChangePassword, ChangePasswordError, change_password, set_password};
+pub use deactivate::{DeactivateError, deactivate, deactivate_by_operator};
+pub use devices::{DeviceError, delete_devices, find_device, list_devices, rename_device};
 pub use filter::{CreateFilterError, create_filter, find_filter};
-pub use login::{Login, LoginError, login};
+pub use login::{Credentials, Login, LoginError, login};
+pub use login_token::{LOGIN_TOKEN_LIFETIME_MS, make_login_token};
 pub use logout::{logout, logout_all};
+pub use moderation::{Moderated, ModerationError, Restriction, moderated, restrict, set_admin};
 pub use openid::{OPENID_TOKEN_LIFETIME, find_openid_user, request_openid_token};
 pub use password::PasswordCost;
 pub use profile::{ProfileError, get_profile, set_profile_field};
 pub use push_rules::{push_rules, shown_push_rules};
-pub use register::{Register, RegisterError, Registered, check_username, register};
-pub use session::{LoggedIn, NewDevice};
-pub use settings::AccountSettings;
+pub use refresh::{RefreshError, Refreshed, refresh};
+pub use register::{Permission, Register, RegisterError, Registered, guest_of_token, register};
+pub use registration_token::{
+    NewRegistrationToken, RegistrationTokenError, create_registration_token,
+    delete_registration_token, is_registration_token_valid,
+};
+pub use session::{LoggedIn, NewDevice, SeenFrom, Tokens};
+pub use settings::{AccountSettings, RegistrationSettings, Terms};
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};
 pub use tags::{RoomTag, TagError, create_tag, delete_tag, get_tags};
+pub use username::{UsernameError, check_username, registration_flows};

@@ -1,34 +1,54 @@
-//! Login by password.
+//! Login, by password or by a token that logs in once.
 
 use myelin_core::server::Server;
 use myelin_store::{
-    Store, StoreError, StoreResult, WriteSet,
+    Store, StoreError, WriteSet, login_tokens,
     users::{self, User},
 };
-use ruma::{OwnedUserId, UserId};
 
-use crate::{AccountSettings, LoggedIn, NewDevice, register::PASSWORD_MAX, session};
+use crate::{
+    AccountSettings, LoggedIn, LoginName, NewDevice,
+    account::{find_user, user_id},
+    authenticate::hash_token,
+    password::PASSWORD_MAX,
+    session,
+};
 
 /// A wish for a session.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// A localpart or a whole user id.
-    pub user: String,
-    /// The password.
-    pub password: String,
+    /// What opens the account.
+    pub credentials: Credentials,
     /// The device.
     pub device: NewDevice,
+}
+
+/// What opens an account.
+#[derive(Clone)]
+pub enum Credentials {
+    /// A name and a password.
+    Password {
+        /// Whose.
+        name: LoginName,
+        /// The password.
+        password: String,
+    },
+    /// A token of [`crate::make_login_token`].
+    Token(String),
 }
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// No such user, no password, or another one: nobody is told which.
+    /// No such user, no password, or another one, or no such token: nobody is told which.
     #[error("the user name or the password is wrong")]
     Refused,
     /// The account was deactivated; only said to who knows its password.
     #[error("the account was deactivated")]
     Deactivated,
+    /// The account is locked; only said to who knows its password.
+    #[error("the account is locked")]
+    Locked,
     /// The device's id or name is too long.
     #[error("the device id or its display name is too long")]
     InvalidDevice,
@@ -37,7 +57,7 @@ pub enum LoginError {
     Store(#[from] StoreError),
 }
 
-/// Begins a session if the password is right.
+/// Begins a session if the credentials are right.
 pub async fn login(
     server: &Server,
     store: &Store,
@@ -47,22 +67,29 @@ pub async fn login(
     if !login.device.is_valid() {
         return Err(LoginError::InvalidDevice);
     }
-    if login.password.len() > PASSWORD_MAX {
-        return Err(LoginError::Refused);
-    }
+    // A token opens the account once, however often the session is tried.
+    let taken = match &login.credentials {
+        Credentials::Token(token) => Some(take(server, store, token).await?),
+        Credentials::Password { .. } => None,
+    };
     let mut attempts = store.attempts();
     loop {
-        let account = find_account(server, store, &login.user).await?;
-        check_password(server, settings, account.as_ref(), &login.password).await?;
-        let account = account.ok_or(LoginError::Refused)?;
-        if account.deactivated_ms.is_some() {
-            return Err(LoginError::Deactivated);
-        }
-        let user = UserId::parse(account.user_id.as_str()).map_err(|_| LoginError::Refused)?;
+        let account = match (&login.credentials, taken) {
+            (Credentials::Password { name, password }, _) => {
+                find_by_password(server, store, settings, name, password).await?
+            }
+            (Credentials::Token(_), number) => {
+                let number = number.ok_or(LoginError::Refused)?;
+                let account = users::find(&mut store.read(), number).await?;
+                account.ok_or(LoginError::Refused)?
+            }
+        };
+        check_state(&account)?;
 
         let mut writes = WriteSet::new();
         // A password that is changed meanwhile must not let the old one in.
         users::expect(&mut writes, &account);
+        let user = user_id(&account)?;
         let owner = (&user, account.number);
         let session =
             session::start(server, &mut store.read(), &mut writes, owner, &login.device).await?;
@@ -72,52 +99,65 @@ pub async fn login(
     }
 }
 
-async fn check_password(
-    server: &Server,
-    settings: &AccountSettings,
-    account: Option<&User>,
-    password: &str,
-) -> Result<(), LoginError> {
-    let hash = account.and_then(|account| account.password_hash.as_deref());
-    let is_right = if let Some(hash) = hash {
-        settings.passwords.verify(password, hash).await
+/// The one gate that every way to log in leads through.
+fn check_state(account: &User) -> Result<(), LoginError> {
+    if account.deactivated_ms.is_some() {
+        Err(LoginError::Deactivated)
+    } else if account.locked {
+        Err(LoginError::Locked)
     } else {
-        // As much work as for a real account, so that time does not tell who exists.
-        settings.passwords.hash(password, server.random()).await;
-        false
-    };
-    if is_right {
         Ok(())
+    }
+}
+
+async fn find_by_password(
+    server: &Server,
+    store: &Store,
+    settings: &AccountSettings,
+    name: &LoginName,
+    password: &str,
+) -> Result<User, LoginError> {
+    if password.len() > PASSWORD_MAX {
+        return Err(LoginError::Refused);
+    }
+    let account = match name {
+        LoginName::User(name) => find_user(server, store, name).await?,
+        LoginName::Address => None,
+    };
+    if !settings
+        .passwords
+        .is_right(server, account.as_ref(), password)
+        .await
+    {
+        return Err(LoginError::Refused);
+    }
+    account.ok_or(LoginError::Refused)
+}
+
+/// Takes a login token: one request gets it, on whatever node.
+async fn take(server: &Server, store: &Store, token: &str) -> Result<i64, LoginError> {
+    let mut writes = WriteSet::new();
+    let index = login_tokens::take(&mut writes, &hash_token(token));
+    let committed = store.commit(writes).await?;
+    let Some(Some(row)) = committed.taken.get(index) else {
+        return Err(LoginError::Refused);
+    };
+    let token = login_tokens::from_taken(row)?;
+    if server.now_ms().cast_signed() < token.expires_ms {
+        Ok(token.user_number)
     } else {
         Err(LoginError::Refused)
     }
 }
 
-/// The account of this name, else of the same name in lower case.
-async fn find_account(server: &Server, store: &Store, name: &str) -> StoreResult<Option<User>> {
-    let lower = name.to_ascii_lowercase();
-    let mut candidates = vec![name];
-    if lower != name {
-        candidates.push(&lower);
-    }
-    for candidate in candidates {
-        let Some(user) = local_user_id(server, candidate) else {
-            continue;
-        };
-        if let Some(number) = store.find_interned(user.as_bytes()).await?
-            && let Some(account) = users::find(&mut store.read(), number).await?
-        {
-            return Ok(Some(account));
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Password { name, .. } => formatter
+                .debug_struct("Password")
+                .field("name", name)
+                .finish_non_exhaustive(),
+            Self::Token(_) => formatter.debug_struct("Token").finish_non_exhaustive(),
         }
     }
-    Ok(None)
-}
-
-fn local_user_id(server: &Server, name: &str) -> Option<OwnedUserId> {
-    let user = if name.starts_with('@') {
-        UserId::parse(name).ok()?
-    } else {
-        UserId::parse(format!("@{name}:{}", server.name)).ok()?
-    };
-    server.is_local(&user).then_some(user)
 }

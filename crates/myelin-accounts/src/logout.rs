@@ -1,4 +1,4 @@
-//! The end of a session.
+//! The end of sessions.
 
 use myelin_store::{
     Store, StoreResult, WriteSet,
@@ -6,8 +6,8 @@ use myelin_store::{
 };
 use ruma::DeviceId;
 
-/// Devices removed in one commit: three rows each, well below what a set may hold.
-const DEVICES_PER_SET: usize = 500;
+/// Devices removed in one commit: nine rows each, well below what a set may hold.
+pub(crate) const DEVICES_PER_SET: usize = 150;
 
 /// Ends the session of a device: its token is dead and the device is gone.
 pub async fn logout(store: &Store, user_number: i64, device: &DeviceId) -> StoreResult<()> {
@@ -19,11 +19,9 @@ pub async fn logout(store: &Store, user_number: i64, device: &DeviceId) -> Store
         else {
             return Ok(());
         };
-        if attempts
-            .commit(removal(user_number, &[device]))
-            .await?
-            .is_some()
-        {
+        let mut writes = WriteSet::new();
+        remove(&mut writes, user_number, &[device]);
+        if attempts.commit(writes).await?.is_some() {
             return Ok(());
         }
     }
@@ -31,29 +29,46 @@ pub async fn logout(store: &Store, user_number: i64, device: &DeviceId) -> Store
 
 /// Ends all sessions of a user.
 pub async fn logout_all(store: &Store, user_number: i64) -> StoreResult<()> {
+    logout_others(store, user_number, None).await
+}
+
+/// Ends all sessions of a user but that of one device.
+pub(crate) async fn logout_others(
+    store: &Store,
+    user_number: i64,
+    kept: Option<&DeviceId>,
+) -> StoreResult<()> {
     let mut attempts = store.attempts();
     loop {
-        let mut devices = sessions::list_devices(&mut store.read(), user_number).await?;
+        let devices = list_others(store, user_number, kept).await?;
         if devices.is_empty() {
             return Ok(());
         }
-        devices.truncate(DEVICES_PER_SET);
-        if attempts
-            .commit(removal(user_number, &devices))
-            .await?
-            .is_some()
-        {
+        let mut writes = WriteSet::new();
+        remove(&mut writes, user_number, &devices);
+        if attempts.commit(writes).await?.is_some() {
             // Each slice may meet its own conflicts.
             attempts = store.attempts();
         }
     }
 }
 
-fn removal(user_number: i64, devices: &[Device]) -> WriteSet {
-    let mut writes = WriteSet::new();
+/// As many devices of a user as one set removes, without the one to be kept.
+pub(crate) async fn list_others(
+    store: &Store,
+    user_number: i64,
+    kept: Option<&DeviceId>,
+) -> StoreResult<Vec<Device>> {
+    let mut devices = sessions::list_devices(&mut store.read(), user_number).await?;
+    devices.retain(|device| kept.is_none_or(|kept| kept.as_str() != device.device_id));
+    devices.truncate(DEVICES_PER_SET);
+    Ok(devices)
+}
+
+/// Removes devices in a set.
+pub(crate) fn remove(writes: &mut WriteSet, user_number: i64, devices: &[Device]) {
     for device in devices {
-        sessions::delete(&mut writes, device);
+        sessions::delete(writes, device);
     }
-    sessions::log_change(&mut writes, user_number);
-    writes
+    sessions::log_change(writes, user_number);
 }

@@ -6,7 +6,12 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash,
 };
+use myelin_core::server::Server;
+use myelin_store::users::User;
 use tokio::sync::Semaphore;
+
+/// Hashing takes time in proportion to the length.
+pub(crate) const PASSWORD_MAX: usize = 1024;
 
 /// How much work a password hash is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +51,25 @@ impl Passwords {
     pub(crate) async fn verify(&self, password: &str, phc: &str) -> bool {
         let (password, phc) = (password.to_owned(), phc.to_owned());
         self.run(move || verify(&password, &phc)).await
+    }
+
+    /// Whether `password` opens the account.
+    pub(crate) async fn is_right(
+        &self,
+        server: &Server,
+        account: Option<&User>,
+        password: &str,
+    ) -> bool {
+        if password.len() > PASSWORD_MAX {
+            return false;
+        }
+        let hash = account.and_then(|account| account.password_hash.as_deref());
+        if let Some(hash) = hash {
+            return self.verify(password, hash).await;
+        }
+        // As much work as for a real account, so that time does not tell who exists.
+        self.hash(password, server.random()).await;
+        false
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

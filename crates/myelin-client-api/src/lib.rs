@@ -4,13 +4,16 @@
 //! [`router`], then at any endpoint; `error.rs` says which failure becomes which answer.
 
 mod account;
+mod admin;
 mod config;
 mod context;
+mod device;
 mod discovery;
 mod error;
 mod event_pages;
 mod events;
 mod filter;
+mod identifier;
 mod membership;
 mod message;
 mod pages;
@@ -83,6 +86,11 @@ pub fn router(api: ClientApi) -> Router {
         .with_state(api)
 }
 
+/// Endpoints for tools of the operator, where a listener serves those.
+pub fn admin_router(api: ClientApi) -> Router {
+    admin::tool_routes().into_router().with_state(api)
+}
+
 /// Method and path of each endpoint of today's API, each under its newest stable path.
 pub fn endpoints() -> Vec<(Method, String)> {
     routes().names().to_vec()
@@ -95,8 +103,10 @@ pub fn endpoints_of_2014() -> Vec<(Method, String)> {
 
 fn routes() -> Routes<ClientApi> {
     account::routes()
+        .merge(admin::routes())
         .merge(config::routes())
         .merge(context::routes())
+        .merge(device::routes())
         .merge(discovery::routes())
         .merge(filter::routes())
         .merge(membership::routes())
@@ -114,4 +124,5 @@ fn routes() -> Routes<ClientApi> {
         .merge(thirdparty::routes())
         .merge(voip::routes())
         .merge(typing::routes())
+        .merge(uia::routes())
 }

@@ -76,7 +76,7 @@ fn page(api: &ClientApi, raw: &Raw, text: &str) -> Response {
 }
 
 /// Text that may stand in HTML, also in a quoted attribute.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -32,8 +32,12 @@ pub struct Client<R> {
     pub device: OwnedDeviceId,
     /// When the device was last seen, as far as it is recorded (at most once a minute).
     pub last_seen_ms: u64,
+    /// Whether the user may use the admin API.
+    pub admin: bool,
     /// Whether the user is a guest.
     pub guest: bool,
+    /// Whether the user's account is suspended: they may redact what they said, and no other's.
+    pub suspended: bool,
     /// What is asked.
     pub body: R,
 }
@@ -135,7 +139,9 @@ impl<R: Parse + Send> FromCall for Client<R> {
             user_number: session.user_number,
             device: session.device,
             last_seen_ms: session.last_seen_ms,
+            admin: session.admin,
             guest: session.guest,
+            suspended: session.suspended,
             body: R::parse(raw)?,
         })
     }

@@ -85,6 +85,17 @@ impl MatrixError {
         Self::new(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message)
     }
 
+    /// `M_USER_LOCKED`: clients keep what they have and wait. The status is 401, except for clients
+    /// of 2014.
+    pub fn user_locked(status: StatusCode) -> Self {
+        Self::new(
+            status,
+            ErrorCode::UserLocked,
+            "This account has been locked.",
+        )
+        .with("soft_logout", true)
+    }
+
     /// 404 `M_NOT_FOUND`.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)

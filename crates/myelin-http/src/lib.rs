@@ -4,6 +4,7 @@
 //! It is not a place for rules of Matrix: a surface's handlers translate, use cases decide. Start
 //! reading at [`Routes`], which shows how an endpoint is reached, then at [`finish`].
 
+mod access;
 mod app;
 mod authentication;
 mod body;
@@ -18,7 +19,7 @@ mod shutdown;
 mod streamed;
 
 pub use app::{App, HttpSettings, Support};
-pub use authentication::authenticate;
+pub use authentication::{authenticate, seen_from};
 pub use body::parse_json;
 pub use endpoint::{Client, FromCall, Parse, Public, Raw, Routes, ruma_response};
 pub use error::MatrixError;

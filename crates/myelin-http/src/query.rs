@@ -13,8 +13,19 @@ pub struct Query {
 impl Query {
     /// Decodes the query of `uri`; bytes that are not UTF-8 are refused.
     pub fn of(uri: &Uri) -> Result<Self, MatrixError> {
+        Self::parse(uri.query().unwrap_or_default())
+    }
+
+    /// Decodes the body of a form, which is written alike.
+    pub fn of_form(body: &[u8]) -> Result<Self, MatrixError> {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| MatrixError::invalid_param("The form is not UTF-8."))?;
+        Self::parse(text)
+    }
+
+    fn parse(text: &str) -> Result<Self, MatrixError> {
         let mut pairs = Vec::new();
-        for pair in uri.query().unwrap_or_default().split('&') {
+        for pair in text.split('&') {
             if pair.is_empty() {
                 continue;
             }
@@ -102,6 +113,14 @@ mod tests {
         assert_eq!(query.get("bare").unwrap(), Some(""));
         assert_eq!(query.get("odd").unwrap(), Some("%zz%4"));
         assert_eq!(query.get("absent").unwrap(), None);
+    }
+
+    #[test]
+    fn forms_are_read_like_queries() {
+        let form = Query::of_form(b"password=a+b%26c&token=").unwrap();
+        assert_eq!(form.get("password").unwrap(), Some("a b&c"));
+        assert_eq!(form.get("token").unwrap(), Some(""));
+        assert!(Query::of_form(b"a=\xff").is_err());
     }
 
     #[test]

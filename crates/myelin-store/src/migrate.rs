@@ -9,6 +9,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/0001_store.sql")),
     (2, include_str!("../migrations/0002_accounts.sql")),
     (3, include_str!("../migrations/0003_rooms.sql")),
+    (4, include_str!("../migrations/0004_sessions.sql")),
     (5, include_str!("../migrations/0005_user_data.sql")),
     (6, include_str!("../migrations/0006_acts.sql")),
     (7, include_str!("../migrations/0007_reads.sql")),

@@ -12,14 +12,22 @@ static USERS: Table = Table {
         int("deactivated_ms"),
         int("admin"),
         int("guest"),
+        int("locked"),
+        int("suspended"),
+        int("erased_ms"),
+        bytes("terms_version"),
         int("version"),
     ],
-    version: Some(6),
+    version: Some(10),
     on_conflict: OnConflict::Replace,
 };
 
 /// One account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own, and any of them go together"
+)]
 pub struct User {
     /// The interned user id.
     pub number: i64,
@@ -35,6 +43,14 @@ pub struct User {
     pub admin: bool,
     /// Whether it is a guest.
     pub guest: bool,
+    /// Whether an operator has locked it: it can do nothing but log out.
+    pub locked: bool,
+    /// Whether an operator has suspended it: it may read, but not speak.
+    pub suspended: bool,
+    /// When its user asked for erasure, if they did.
+    pub erased_ms: Option<i64>,
+    /// The version of the terms of service that its user accepted.
+    pub terms_version: Option<String>,
     /// Raised by each change.
     pub version: i64,
 }
@@ -45,12 +61,26 @@ pub async fn find(read: &mut Read, number: i64) -> StoreResult<Option<User>> {
         .query_one(
             "users",
             "SELECT user_number, user_id, password_hash, created_ms, deactivated_ms, admin, guest,
-                    version
+                    locked, suspended, erased_ms, terms_version, version
              FROM users WHERE user_number = $1",
             &[number.into()],
         )
         .await?;
     row.map(|row| from_row(&row)).transpose()
+}
+
+/// The accounts with numbers above `after`, by number, at most `limit`.
+pub async fn list(read: &mut Read, after: i64, limit: i64) -> StoreResult<Vec<User>> {
+    let rows = read
+        .query(
+            "users",
+            "SELECT user_number, user_id, password_hash, created_ms, deactivated_ms, admin, guest,
+                    locked, suspended, erased_ms, terms_version, version
+             FROM users WHERE user_number > $1 ORDER BY user_number LIMIT $2",
+            &[after.into(), limit.into()],
+        )
+        .await?;
+    rows.iter().map(from_row).collect()
 }
 
 /// Writes a new account; falls if the number has one.
@@ -81,24 +111,28 @@ fn values(user: &User, version: i64) -> Vec<Value> {
         user.deactivated_ms.into(),
         user.admin.into(),
         user.guest.into(),
+        user.locked.into(),
+        user.suspended.into(),
+        user.erased_ms.into(),
+        user.terms_version.as_deref().into(),
         version.into(),
     ]
 }
 
 fn from_row(row: &Row) -> StoreResult<User> {
-    let password_hash = match row.opt_bytes(2)? {
-        Some(_) => Some(row.text(2)?),
-        None => None,
-    };
     Ok(User {
         number: row.int(0)?,
         user_id: row.text(1)?,
-        password_hash,
+        password_hash: row.opt_text(2)?,
         created_ms: row.int(3)?,
         deactivated_ms: row.opt_int(4)?,
         admin: row.int(5)? != 0,
         guest: row.int(6)? != 0,
-        version: row.int(7)?,
+        locked: row.int(7)? != 0,
+        suspended: row.int(8)? != 0,
+        erased_ms: row.opt_int(9)?,
+        terms_version: row.opt_text(10)?,
+        version: row.int(11)?,
     })
 }
 

@@ -77,6 +77,15 @@ impl Row {
         }
     }
 
+    /// The UTF-8 text in column `index`, or None for NULL.
+    pub fn opt_text(&self, index: usize) -> StoreResult<Option<String>> {
+        if matches!(self.values.get(index), Some(Value::Null)) {
+            Ok(None)
+        } else {
+            self.text(index).map(Some)
+        }
+    }
+
     fn corrupt(&self, index: usize, wanted: &'static str, found: Option<&Value>) -> StoreError {
         StoreError::Corrupt {
             table: self.table,

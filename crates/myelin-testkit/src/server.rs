@@ -9,7 +9,9 @@ use std::{
 };
 
 use http::Request;
-use myelin_accounts::{AccountSettings, PasswordCost, find_or_make_signing_key};
+use myelin_accounts::{
+    AccountSettings, PasswordCost, RegistrationSettings, find_or_make_signing_key,
+};
 use myelin_client_api::ClientApi;
 use myelin_core::{environment::Clock, server::Server};
 use myelin_http::{App, HttpSettings};
@@ -45,7 +47,7 @@ pub struct TestServer {
     mode: Mode,
     nodes: Arc<Nodes>,
     clock: Arc<TestClock>,
-    registration_open: bool,
+    registration: RegistrationSettings,
     /// What the next nodes answer HTTP with.
     http: parking_lot::Mutex<HttpSettings>,
     /// The seed of the next node: no two ever draw the same ids.
@@ -73,28 +75,29 @@ impl Database {
 impl TestServer {
     /// Starts a server on an empty database. None: it needs PostgreSQL, which is not installed.
     pub async fn start(mode: Mode) -> Option<Self> {
-        Self::start_with(mode, true).await
+        Self::start_registering(mode, open()).await
     }
 
     /// As [`TestServer::start`], but nobody may register.
     pub async fn start_closed(mode: Mode) -> Option<Self> {
-        Self::start_with(mode, false).await
+        Self::start_registering(mode, RegistrationSettings::default()).await
     }
 
-    async fn start_with(mode: Mode, registration_open: bool) -> Option<Self> {
-        let server = Self::new(mode, registration_open, 1)?;
+    /// As [`TestServer::start`], but with these rules of who may register.
+    pub async fn start_registering(mode: Mode, registration: RegistrationSettings) -> Option<Self> {
+        let server = Self::new(mode, registration, 1)?;
         server.start_nodes(false).await;
         Some(server)
     }
 
     /// One node on a file, whose commits the caller drives and whose chance comes from the seed.
     pub(crate) async fn start_simulated(seed: u64) -> Self {
-        let server = Self::new(Mode::Sqlite, true, seed).expect("a file needs no PostgreSQL");
+        let server = Self::new(Mode::Sqlite, open(), seed).expect("a file needs no PostgreSQL");
         server.start_nodes(true).await;
         server
     }
 
-    fn new(mode: Mode, registration_open: bool, seed: u64) -> Option<Self> {
+    fn new(mode: Mode, registration: RegistrationSettings, seed: u64) -> Option<Self> {
         logs::collect();
         let database = match mode {
             Mode::Sqlite => Database::File(tempfile::tempdir().expect("a temporary directory")),
@@ -104,7 +107,7 @@ impl TestServer {
             mode,
             nodes: Arc::default(),
             clock: Arc::default(),
-            registration_open,
+            registration,
             http: parking_lot::Mutex::default(),
             next_seed: AtomicU64::new(seed),
             tasks: Mutex::default(),
@@ -253,14 +256,15 @@ impl TestServer {
             clock,
             chance,
         });
-        let accounts = AccountSettings::new(self.registration_open, PasswordCost::Low);
+        let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
         let app = App::new(server, store, Arc::new(accounts), self.http.lock().clone());
         let api = ClientApi::new(app.clone(), RoomVersionId::V12);
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();
         background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
-        let surfaces = myelin_client_api::router(api);
+        let tools = myelin_client_api::admin_router(api.clone());
+        let surfaces = myelin_client_api::router(api).merge(tools);
         let router = myelin_http::finish(app.clone(), surfaces);
         let background = Mutex::new(background);
         Node {
@@ -282,6 +286,14 @@ impl TestServer {
             driven(&node.app.store, node.background_ended()).await;
             node.app.store.close().await;
         }
+    }
+}
+
+/// Anybody may register.
+fn open() -> RegistrationSettings {
+    RegistrationSettings {
+        open: true,
+        ..RegistrationSettings::default()
     }
 }
 

@@ -4,7 +4,9 @@ use std::{error::Error, fs, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use axum::Router;
-use myelin_accounts::{AccountSettings, ImportedKey, find_or_make_signing_key};
+use myelin_accounts::{
+    AccountSettings, ImportedKey, RegistrationSettings, Terms, find_or_make_signing_key,
+};
 use myelin_client_api::ClientApi;
 use myelin_core::{
     environment::{Chance, Clock},
@@ -133,27 +135,32 @@ impl Running {
     }
 }
 
-/// What each listener can be given.
+/// What listeners can be given.
 struct Routers {
+    app: App,
     client: Router,
-    bare: Router,
+    admin: Router,
 }
 
 impl Routers {
     fn new(app: &App, api: ClientApi) -> Self {
         Self {
-            client: finish(app.clone(), myelin_client_api::router(api)),
-            bare: finish(app.clone(), Router::new()),
+            app: app.clone(),
+            client: myelin_client_api::router(api.clone()),
+            admin: myelin_client_api::admin_router(api),
         }
     }
 
     /// Every listener answers `/health`; the other resources have no endpoints so far.
     fn of(&self, listener: &ListenerSettings) -> Router {
+        let mut surfaces = Router::new();
         if listener.resources.contains(&Resource::Client) {
-            self.client.clone()
-        } else {
-            self.bare.clone()
+            surfaces = surfaces.merge(self.client.clone());
         }
+        if listener.resources.contains(&Resource::Admin) {
+            surfaces = surfaces.merge(self.admin.clone());
+        }
+        finish(self.app.clone(), surfaces)
     }
 }
 
@@ -184,11 +191,7 @@ async fn make_app(
         clock,
         chance,
     };
-    let cost = match settings.registration.password_cost {
-        config::PasswordCost::Default => myelin_accounts::PasswordCost::Default,
-        config::PasswordCost::Low => myelin_accounts::PasswordCost::Low,
-    };
-    let accounts = AccountSettings::new(settings.registration.open, cost);
+    let accounts = account_settings(settings);
     let http = HttpSettings {
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
         support: support(&settings.support),
@@ -207,7 +210,37 @@ fn support(settings: &config::SupportSettings) -> Support {
     }
 }
 
-async fn signing_key(
+/// What the configuration says about accounts.
+pub(crate) fn account_settings(settings: &Settings) -> AccountSettings {
+    let config::RegistrationSettings {
+        open,
+        guests,
+        shared_secret,
+        terms_url,
+        terms_name,
+        terms_version,
+        password_cost,
+    } = &settings.registration;
+    let is_given = |text: &str| !text.is_empty();
+    let registration = RegistrationSettings {
+        open: *open,
+        guests: *guests,
+        shared_secret: is_given(shared_secret.expose()).then(|| shared_secret.expose().to_owned()),
+        terms: is_given(terms_url).then(|| Terms {
+            name: terms_name.clone(),
+            url: terms_url.clone(),
+            version: terms_version.clone(),
+        }),
+        reserved: Vec::new(),
+    };
+    let cost = match password_cost {
+        config::PasswordCost::Default => myelin_accounts::PasswordCost::Default,
+        config::PasswordCost::Low => myelin_accounts::PasswordCost::Low,
+    };
+    AccountSettings::new(registration, cost)
+}
+
+pub(crate) async fn signing_key(
     settings: &Settings,
     store: &Store,
     clock: &dyn Clock,

@@ -4,12 +4,16 @@
 
 use myelin_http::Public;
 use ruma::api::client::session::get_login_types::v3::{
-    LoginType, PasswordLoginType, Request, Response,
+    LoginType, PasswordLoginType, Request, Response, TokenLoginType,
 };
 
 use crate::{ClientApi, Error};
 
 pub(crate) async fn get_login_types(_: ClientApi, _: Public<Request>) -> Result<Response, Error> {
-    let password = LoginType::Password(PasswordLoginType::default());
-    Ok(Response::new(vec![password]))
+    let mut token = TokenLoginType::new();
+    token.get_login_token = true;
+    Ok(Response::new(vec![
+        LoginType::Password(PasswordLoginType::new()),
+        LoginType::Token(token),
+    ]))
 }

@@ -4,12 +4,13 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use myelin_accounts::{Login, NewDevice};
-use myelin_http::{MatrixError, Public, Raw, ruma_response};
+use myelin_accounts::{Credentials, Login, LoginName, NewDevice};
+use myelin_http::{MatrixError, Public, Raw, ruma_response, seen_from};
 use ruma::{OwnedDeviceId, api::client::session::login::v3, api::error::ErrorCode};
 use serde::Deserialize;
 
-use crate::{ClientApi, Error};
+use super::lifetime;
+use crate::{ClientApi, Error, identifier::Identifier};
 
 /// Not ruma's request: that one panics without `type`, and cannot name a missing key.
 #[derive(Deserialize)]
@@ -19,55 +20,57 @@ struct Body {
     identifier: Option<Identifier>,
     /// Deprecated: a localpart or a whole user id.
     user: Option<String>,
+    /// Deprecated: an address.
+    address: Option<String>,
     password: Option<String>,
+    token: Option<String>,
     device_id: Option<OwnedDeviceId>,
     initial_device_display_name: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Identifier {
-    #[serde(rename = "type")]
-    kind: String,
-    user: Option<String>,
+    refresh_token: Option<bool>,
 }
 
 pub(crate) async fn login(api: ClientApi, req: Public<Raw>) -> Result<Response, Error> {
     let ClientApi { app, .. } = api;
-    let body: Body = req.body.json()?;
-    if body.login_type != "m.login.password" {
-        return Err(unknown("Bad login type.").into());
-    }
+    let mut body: Body = req.body.json()?;
     let wish = Login {
-        user: user(body.identifier, body.user)?,
-        password: body
-            .password
-            .ok_or_else(|| MatrixError::missing_param("password"))?,
+        credentials: credentials(&mut body)?,
         device: NewDevice {
             device_id: body.device_id,
             display_name: body.initial_device_display_name,
+            refresh: body.refresh_token == Some(true),
+            seen_from: seen_from(&req.body.parts),
         },
     };
     let session = myelin_accounts::login(&app.server, &app.store, &app.accounts, wish).await?;
-    let response = v3::Response::new(session.user, session.access_token, session.device);
+    let tokens = session.tokens;
+    let mut response = v3::Response::new(session.user, tokens.access_token, session.device);
+    response.refresh_token = tokens.refresh_token;
+    response.expires_in = tokens.expires_in_ms.map(lifetime);
     Ok(ruma_response(response)?)
 }
 
-fn user(identifier: Option<Identifier>, user: Option<String>) -> Result<String, MatrixError> {
-    let Some(identifier) = identifier else {
-        return user.ok_or_else(|| MatrixError::missing_param("identifier"));
-    };
-    match identifier.kind.as_str() {
-        "m.id.user" => identifier
-            .user
-            .ok_or_else(|| MatrixError::missing_param("identifier.user")),
-        // Nobody has an address here, so none is known.
-        "m.id.thirdparty" | "m.id.phone" => Err(MatrixError::forbidden(
-            "Nobody with this address, or the password is wrong.",
+fn credentials(body: &mut Body) -> Result<Credentials, MatrixError> {
+    match body.login_type.as_str() {
+        "m.login.password" => {
+            let name = Identifier::name(body.identifier.take(), body.user.take())?;
+            let by_address = body.address.is_some().then_some(LoginName::Address);
+            let name = name.or(by_address);
+            let password = body.password.take();
+            Ok(Credentials::Password {
+                name: name.ok_or_else(|| MatrixError::missing_param("identifier"))?,
+                password: password.ok_or_else(|| MatrixError::missing_param("password"))?,
+            })
+        }
+        "m.login.token" => {
+            let token = body.token.take();
+            Ok(Credentials::Token(
+                token.ok_or_else(|| MatrixError::missing_param("token"))?,
+            ))
+        }
+        _ => Err(MatrixError::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::Unknown,
+            "Bad login type.",
         )),
-        _ => Err(unknown("Unknown type of `identifier`.")),
     }
-}
-
-fn unknown(message: &str) -> MatrixError {
-    MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, message)
 }

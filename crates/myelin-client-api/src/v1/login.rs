@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use myelin_accounts::{Login, NewDevice};
-use myelin_http::{MatrixError, Public, Raw};
+use myelin_accounts::{Credentials, Login, LoginName, NewDevice};
+use myelin_http::{MatrixError, Public, Raw, seen_from};
 use ruma::api::error::ErrorCode;
 
 use super::{register::answer, request};
@@ -17,11 +17,15 @@ pub(super) async fn login(api: ClientApi, call: Public<Raw>) -> Result<Response,
         return Err(MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, message).into());
     }
     let wish = Login {
-        user: request::required_text(&mut body, "user")?,
-        password: request::required_text(&mut body, "password")?,
+        credentials: Credentials::Password {
+            name: LoginName::User(request::required_text(&mut body, "user")?),
+            password: request::required_text(&mut body, "password")?,
+        },
         device: NewDevice {
             device_id: request::text(&mut body, "device_id")?.map(Into::into),
             display_name: request::text(&mut body, "initial_device_display_name")?,
+            refresh: false,
+            seen_from: seen_from(&call.body.parts),
         },
     };
     let app = &api.app;

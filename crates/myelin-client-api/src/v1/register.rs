@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use myelin_accounts::{LoggedIn, NewDevice, Register};
-use myelin_http::{MatrixError, Public, Raw};
+use myelin_accounts::{LoggedIn, NewDevice, Permission, Register};
+use myelin_http::{MatrixError, Public, Raw, seen_from};
 use ruma::api::error::ErrorCode;
 use serde_json::json;
 
@@ -25,11 +25,16 @@ pub(super) async fn register(api: ClientApi, call: Public<Raw>) -> Result<Respon
     let wish = Register {
         username: september.or(october),
         password: request::filled_text(&mut body, "password")?,
-        device: Some(NewDevice::default()),
+        device: Some(NewDevice {
+            seen_from: seen_from(&call.body.parts),
+            ..NewDevice::default()
+        }),
+        ..Register::default()
     };
     let app = &api.app;
+    let permission = Permission::Open;
     let registered =
-        myelin_accounts::register(&app.server, &app.store, &app.accounts, wish).await?;
+        myelin_accounts::register(&app.server, &app.store, &app.accounts, permission, wish).await?;
     let session = registered.session.map(|session| answer(&api, &session));
     Ok(session.unwrap_or_else(|| reply(&json!({ "user_id": registered.user }))))
 }
@@ -37,7 +42,7 @@ pub(super) async fn register(api: ClientApi, call: Public<Raw>) -> Result<Respon
 /// The answer to who is now logged in.
 pub(super) fn answer(api: &ClientApi, session: &LoggedIn) -> Response {
     reply(&json!({
-        "access_token": session.access_token,
+        "access_token": session.tokens.access_token,
         "device_id": session.device,
         "home_server": api.app.server.name,
         "user_id": session.user,

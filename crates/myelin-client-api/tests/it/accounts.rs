@@ -1,6 +1,7 @@
 //! What the tests of registration, login and logout say again and again.
 
-use http::Request;
+use http::{Method, Request};
+use myelin_store::{WriteSet, users};
 use myelin_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
@@ -50,6 +51,37 @@ impl Accounts<'_> {
         self.post(LOGIN, body).await
     }
 
+    /// Any method, with a token and a JSON body.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Authorization", format!("Bearer {token}"));
+        self.server
+            .call(request.body(body.to_string()).unwrap())
+            .await
+    }
+
+    /// POST with a body that is approved by the password: once to learn the session, once with it.
+    pub(crate) async fn approved(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        mut body: Value,
+    ) -> Answer {
+        let challenge = self.call(method.clone(), path, token, body.clone()).await;
+        assert_eq!(challenge.status, 401, "{challenge:?}");
+        body["auth"] = password_auth("alice", &challenge.body["session"]);
+        self.call(method, path, token, body).await
+    }
+
     pub(crate) async fn assert_alive(&self, token: &str) {
         let answer = self.get(WHOAMI, token).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -70,4 +102,33 @@ impl Accounts<'_> {
 pub(crate) fn access_token(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body["access_token"].as_str().unwrap().to_owned()
+}
+
+/// `auth` by the password that [`Accounts::register`] sets.
+pub(crate) fn password_auth(user: &str, session: &Value) -> Value {
+    json!({
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": user},
+        "password": "wonderland",
+        "session": session,
+    })
+}
+
+/// Makes a user an administrator, or changes its account otherwise.
+pub(crate) async fn change_account(
+    server: &TestServer,
+    user_id: &str,
+    change: impl FnOnce(&mut users::User),
+) {
+    let store = &server.stores()[0];
+    let number = store.find_interned(user_id.as_bytes()).await.unwrap();
+    let mut read = store.read();
+    let mut user = users::find(&mut read, number.unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    change(&mut user);
+    let mut writes = WriteSet::new();
+    users::update(&mut writes, &user);
+    store.commit(writes).await.unwrap();
 }

@@ -1,10 +1,15 @@
 //! `POST /_matrix/client/v3/login`
 
-use myelin_store::{WriteSet, users};
+use std::time::Duration;
+
+use http::Method;
 use myelin_testkit::{TestServer, three_modes};
 use serde_json::{Value, json};
 
-use crate::accounts::{Accounts, LOGIN, REGISTER, WHOAMI, access_token};
+use crate::{
+    accounts::{Accounts, LOGIN, REGISTER, WHOAMI, access_token, change_account, password_auth},
+    covers,
+};
 
 three_modes!(
     the_password_is_the_way_to_log_in,
@@ -15,11 +20,35 @@ three_modes!(
     who_was_deactivated_is_told_so_only_with_the_right_password,
     what_is_missing_or_mistaken_is_named,
     hostile_bodies_do_not_panic,
+    who_is_locked_is_told_so_only_with_the_right_password,
+    a_suspended_user_logs_in,
+    a_login_token_logs_in_once,
+    a_login_token_lives_two_minutes,
+    a_login_token_is_asked_for_with_the_password_each_time,
+    a_login_token_needs_an_account_that_is_open,
 );
+
+covers! {
+    "GET /_matrix/client/v3/login":
+        works = the_password_is_the_way_to_log_in;
+    "POST /_matrix/client/v3/login":
+        works = every_form_of_the_name_leads_to_the_account,
+        400 = what_is_missing_or_mistaken_is_named,
+        403 = a_wrong_name_and_a_wrong_password_look_alike;
+    "POST /_matrix/client/v1/login/get_token":
+        works = a_login_token_logs_in_once,
+        400 = a_login_token_is_asked_for_with_the_password_each_time;
+}
+
+const GET_TOKEN: &str = "/_matrix/client/v1/login/get_token";
 
 async fn the_password_is_the_way_to_log_in(server: &TestServer) {
     let answer = server.get(LOGIN).await.ok();
-    assert_eq!(answer, json!({"flows": [{"type": "m.login.password"}]}));
+    let flows = json!({"flows": [
+        {"type": "m.login.password"},
+        {"type": "m.login.token", "get_login_token": true},
+    ]});
+    assert_eq!(answer, flows);
 }
 
 async fn every_form_of_the_name_leads_to_the_account(server: &TestServer) {
@@ -32,6 +61,7 @@ async fn every_form_of_the_name_leads_to_the_account(server: &TestServer) {
         json!({"identifier": {"type": "m.id.user", "user": "Alice"}}),
         json!({"identifier": null, "user": "alice"}),
         json!({"identifier": null, "user": whole}),
+        json!({"identifier": null, "user": whole, "refresh_token": null}),
     ] {
         let answer = api.login(keys).await;
         assert_eq!(answer.body["user_id"], whole);
@@ -52,6 +82,9 @@ async fn a_wrong_name_and_a_wrong_password_look_alike(server: &TestServer) {
         user(""),
         user("@alice:example.org"),
         user("not\u{0}a name"),
+        json!({"identifier": {"type": "m.id.thirdparty", "medium": "email", "address": "a@b.c"}}),
+        json!({"identifier": {"type": "m.id.phone", "country": "GB", "phone": "07700900001"}}),
+        json!({"identifier": null, "medium": "email", "address": "a@b.c"}),
     ] {
         let answer = api.login(keys).await;
         assert_eq!(answer.code(), (403, "M_FORBIDDEN"), "{answer:?}");
@@ -90,16 +123,10 @@ async fn a_device_has_one_token_even_after_logins_at_once(server: &TestServer) {
 async fn who_was_deactivated_is_told_so_only_with_the_right_password(server: &TestServer) {
     let api = Accounts { server };
     let token = access_token(&api.register("alice", json!({})).await);
-    let store = &server.stores()[0];
-    let number = store.find_interned(b"@alice:localhost").await.unwrap();
-    let mut user = users::find(&mut store.read(), number.unwrap())
-        .await
-        .unwrap()
-        .unwrap();
-    user.deactivated_ms = Some(1);
-    let mut writes = WriteSet::new();
-    users::update(&mut writes, &user);
-    store.commit(writes).await.unwrap();
+    change_account(server, "@alice:localhost", |user| {
+        user.deactivated_ms = Some(1);
+    })
+    .await;
 
     api.assert_dead(&token).await;
     let answer = api.login(json!({})).await;
@@ -144,9 +171,9 @@ async fn what_is_missing_or_mistaken_is_named(server: &TestServer) {
             "`identifier`",
         ),
         (
-            json!({"type": "m.login.password", "identifier": {"type": "m.id.thirdparty"}}),
-            (403, "M_FORBIDDEN"),
-            "address",
+            json!({"type": "m.login.token"}),
+            (400, "M_MISSING_PARAM"),
+            "`token`",
         ),
         (
             json!({"type": "m.login.password", "user": "a", "password": "b", "device_id": ""}),
@@ -181,4 +208,96 @@ async fn hostile_bodies_do_not_panic(server: &TestServer) {
             assert_ne!(answer.body["errcode"], Value::Null, "{path} {body}");
         }
     }
+}
+
+async fn who_is_locked_is_told_so_only_with_the_right_password(server: &TestServer) {
+    let api = Accounts { server };
+    access_token(&api.register("alice", json!({})).await);
+    change_account(server, "@alice:localhost", |user| user.locked = true).await;
+    let answer = api.login(json!({})).await;
+    assert_eq!(answer.code(), (401, "M_USER_LOCKED"));
+    assert_eq!(answer.body["soft_logout"], true);
+    let answer = api.login(json!({"password": "wrong"})).await;
+    assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
+}
+
+async fn a_suspended_user_logs_in(server: &TestServer) {
+    let api = Accounts { server };
+    access_token(&api.register("alice", json!({})).await);
+    change_account(server, "@alice:localhost", |user| user.suspended = true).await;
+    let token = access_token(&api.login(json!({})).await);
+    api.assert_alive(&token).await;
+}
+
+async fn login_token(api: &Accounts<'_>, token: &str) -> String {
+    let answer = api
+        .approved(Method::POST, GET_TOKEN, token, json!({}))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.body["expires_in_ms"], 120_000);
+    answer.body["login_token"].as_str().unwrap().to_owned()
+}
+
+async fn a_login_token_logs_in_once(server: &TestServer) {
+    let api = Accounts { server };
+    let token = access_token(&api.register("alice", json!({})).await);
+    let once = login_token(&api, &token).await;
+    let body = json!({"type": "m.login.token", "token": once, "device_id": "TV"});
+    let login = || api.post(LOGIN, body.clone());
+    let (a, b) = tokio::join!(login(), login());
+    let (won, lost) = if a.status == 200 { (a, b) } else { (b, a) };
+    assert_eq!(won.body["user_id"], "@alice:localhost");
+    assert_eq!(won.body["device_id"], "TV");
+    api.assert_alive(&access_token(&won)).await;
+    assert_eq!(lost.code(), (403, "M_FORBIDDEN"));
+    assert_eq!(login().await.code(), (403, "M_FORBIDDEN"));
+    let never = json!({"type": "m.login.token", "token": "never heard of"});
+    let answer = api.post(LOGIN, never).await;
+    assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
+}
+
+async fn a_login_token_lives_two_minutes(server: &TestServer) {
+    let api = Accounts { server };
+    let token = access_token(&api.register("alice", json!({})).await);
+    let late = login_token(&api, &token).await;
+    server.clock().advance(Duration::from_mins(1));
+    let in_time = login_token(&api, &token).await;
+    server.clock().advance(Duration::from_mins(1));
+    let login = |token: String| api.post(LOGIN, json!({"type": "m.login.token", "token": token}));
+    assert_eq!(login(late).await.code(), (403, "M_FORBIDDEN"));
+    access_token(&login(in_time).await);
+}
+
+async fn a_login_token_is_asked_for_with_the_password_each_time(server: &TestServer) {
+    let api = Accounts { server };
+    let token = access_token(&api.register("alice", json!({})).await);
+    let ask = |auth: Value| api.call(Method::POST, GET_TOKEN, &token, json!({"auth": auth}));
+    let challenge = ask(Value::Null).await;
+    assert_eq!(challenge.status, 401);
+    let flows = json!([{"stages": ["m.login.password"]}]);
+    assert_eq!(challenge.body["flows"], flows);
+    let auth = password_auth("alice", &challenge.body["session"]);
+    assert_eq!(ask(auth.clone()).await.status, 200);
+    let again = ask(auth).await;
+    assert_eq!(again.status, 401, "{again:?}");
+    assert_ne!(again.body["session"], challenge.body["session"]);
+
+    // Without a password nobody can prove anything.
+    change_account(server, "@alice:localhost", |user| user.password_hash = None).await;
+    assert_eq!(ask(Value::Null).await.code(), (400, "M_FORBIDDEN"));
+}
+
+async fn a_login_token_needs_an_account_that_is_open(server: &TestServer) {
+    let api = Accounts { server };
+    let token = access_token(&api.register("alice", json!({})).await);
+    let first = login_token(&api, &token).await;
+    let second = login_token(&api, &token).await;
+    let login = |token: String| api.post(LOGIN, json!({"type": "m.login.token", "token": token}));
+    change_account(server, "@alice:localhost", |user| user.locked = true).await;
+    assert_eq!(login(first).await.code(), (401, "M_USER_LOCKED"));
+    change_account(server, "@alice:localhost", |user| {
+        user.deactivated_ms = Some(1);
+    })
+    .await;
+    assert_eq!(login(second).await.code(), (403, "M_USER_DEACTIVATED"));
 }

@@ -3,12 +3,22 @@
 use myelin_testkit::{TestServer, three_modes};
 use serde_json::json;
 
-use crate::accounts::{Accounts, access_token};
+use crate::{
+    accounts::{Accounts, access_token},
+    covers,
+};
 
 three_modes!(
     logout_ends_one_session,
     logout_all_ends_the_user_s_sessions_and_nobody_else_s,
 );
+
+covers! {
+    "POST /_matrix/client/v3/logout":
+        works = logout_ends_one_session;
+    "POST /_matrix/client/v3/logout/all":
+        works = logout_all_ends_the_user_s_sessions_and_nobody_else_s;
+}
 
 async fn logout_ends_one_session(server: &TestServer) {
     let api = Accounts { server };

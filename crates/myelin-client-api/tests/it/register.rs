@@ -1,9 +1,13 @@
 //! `POST /_matrix/client/v3/register`
 
+use myelin_accounts::{RegistrationSettings, Terms};
 use myelin_testkit::{TestServer, three_modes};
 use serde_json::{Value, json};
 
-use crate::accounts::{Accounts, REGISTER, WHOAMI, access_token};
+use crate::{
+    accounts::{Accounts, REGISTER, WHOAMI, access_token, change_account},
+    covers,
+};
 
 three_modes!(
     an_account_is_made_after_the_dummy_stage,
@@ -17,7 +21,22 @@ three_modes!(
     the_device_is_the_one_that_was_asked_for,
     what_is_missing_or_mistaken_is_named,
     a_closed_server_registers_nobody,
+    it_is_told_whether_a_name_can_be_had,
+    terms_are_accepted_and_their_version_is_kept,
+    the_server_s_own_name_is_reserved,
 );
+
+covers! {
+    "POST /_matrix/client/v3/register":
+        works = an_account_is_made_after_the_dummy_stage,
+        400 = a_name_is_taken_once_and_refused_before_authentication,
+        403 = a_closed_server_registers_nobody;
+    "GET /_matrix/client/v3/register/available":
+        works = it_is_told_whether_a_name_can_be_had,
+        400 = it_is_told_whether_a_name_can_be_had;
+}
+
+const AVAILABLE: &str = "/_matrix/client/v3/register/available";
 
 async fn an_account_is_made_after_the_dummy_stage(server: &TestServer) {
     let api = Accounts { server };
@@ -44,22 +63,26 @@ async fn an_account_is_made_after_the_dummy_stage(server: &TestServer) {
 
 async fn a_session_without_a_stage_is_asked_again(server: &TestServer) {
     let api = Accounts { server };
+    let challenge = api.post(REGISTER, json!({})).await;
+    let session = &challenge.body["session"];
     let answer = api
-        .post(REGISTER, json!({"auth": {"session": "mine"}}))
+        .post(REGISTER, json!({"auth": {"session": session}}))
         .await;
     assert_eq!(answer.status, 401);
-    assert_eq!(answer.body["session"], "mine");
+    assert_eq!(&answer.body["session"], session);
     assert_eq!(answer.body.get("errcode"), None);
 }
 
 async fn another_stage_fails_and_the_flows_are_said_again(server: &TestServer) {
     let api = Accounts { server };
-    for stage in ["m.login.sso", "org.example.magic"] {
-        let auth = json!({"auth": {"type": stage, "session": "mine"}});
+    let challenge = api.post(REGISTER, json!({})).await;
+    let session = &challenge.body["session"];
+    for stage in ["m.login.sso", "org.example.magic", "m.login.terms"] {
+        let auth = json!({"auth": {"type": stage, "session": session}});
         let answer = api.register("alice", auth).await;
         assert_eq!(answer.code(), (401, "M_UNRECOGNIZED"), "{stage}");
         assert_eq!(answer.body["flows"], json!([{"stages": ["m.login.dummy"]}]));
-        assert_eq!(answer.body["session"], "mine");
+        assert_eq!(&answer.body["session"], session);
     }
 }
 
@@ -101,6 +124,7 @@ async fn names_keep_to_the_grammar(server: &TestServer) {
         "älice",
         "a\u{0}b",
         "a:b",
+        "_bridge_alice",
         &long,
     ] {
         let answer = api.register(name, json!({})).await;
@@ -184,8 +208,84 @@ async fn a_closed_server_registers_nobody(server: &TestServer) {
     for answer in [
         api.register("alice", json!({})).await,
         api.post(REGISTER, json!({})).await,
+        server.get(&format!("{AVAILABLE}?username=alice")).await,
     ] {
         assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
     }
+    server.stop().await;
+}
+
+async fn it_is_told_whether_a_name_can_be_had(server: &TestServer) {
+    let api = Accounts { server };
+    access_token(&api.register("alice", json!({})).await);
+    let ask = async |name: &str| server.get(&format!("{AVAILABLE}?username={name}")).await;
+    assert_eq!(ask("bob").await.ok(), json!({"available": true}));
+    ask("alice").await.refused(400, "M_USER_IN_USE");
+    ask("Alice").await.refused(400, "M_USER_IN_USE");
+    ask("a%20b").await.refused(400, "M_INVALID_USERNAME");
+    ask("_bridge").await.refused(400, "M_INVALID_USERNAME");
+    server.get(AVAILABLE).await.refused(400, "M_MISSING_PARAM");
+}
+
+async fn terms_are_accepted_and_their_version_is_kept(server: &TestServer) {
+    let registration = RegistrationSettings {
+        open: true,
+        terms: Some(Terms {
+            name: "House rules".to_owned(),
+            url: "https://example.org/rules".to_owned(),
+            version: "1.2".to_owned(),
+        }),
+        ..RegistrationSettings::default()
+    };
+    let Some(server) = TestServer::start_registering(server.mode(), registration).await else {
+        return;
+    };
+    let api = Accounts { server: &server };
+    let challenge = api.register("alice", json!({"auth": null})).await;
+    assert_eq!(
+        challenge.body["flows"],
+        json!([{"stages": ["m.login.terms"]}])
+    );
+    let policies = json!({"terms_of_service": {
+        "version": "1.2",
+        "en": {"name": "House rules", "url": "https://example.org/rules"},
+    }});
+    assert_eq!(
+        challenge.body["params"],
+        json!({"m.login.terms": {"policies": policies}})
+    );
+    let session = &challenge.body["session"];
+    let dummy = json!({"auth": {"type": "m.login.dummy", "session": session}});
+    let answer = api.register("alice", dummy).await;
+    assert_eq!(answer.code(), (401, "M_UNRECOGNIZED"));
+    let accepted = json!({"auth": {"type": "m.login.terms", "session": session}});
+    access_token(&api.register("alice", accepted).await);
+
+    // The API of 2014 has no way to show them.
+    let of_2014 = json!({"type": "m.login.password", "user": "bob", "password": "secret"});
+    let answer = api.post("/_matrix/client/api/v1/register", of_2014).await;
+    assert_eq!(answer.code(), (403, "M_FORBIDDEN"));
+
+    let mut version = None;
+    change_account(&server, "@alice:localhost", |user| {
+        version.clone_from(&user.terms_version);
+    })
+    .await;
+    assert_eq!(version.as_deref(), Some("1.2"));
+    server.stop().await;
+}
+
+async fn the_server_s_own_name_is_reserved(server: &TestServer) {
+    let registration = RegistrationSettings {
+        open: true,
+        reserved: vec!["notices".to_owned()],
+        ..RegistrationSettings::default()
+    };
+    let Some(server) = TestServer::start_registering(server.mode(), registration).await else {
+        return;
+    };
+    let api = Accounts { server: &server };
+    let answer = api.register("Notices", json!({})).await;
+    assert_eq!(answer.code(), (400, "M_EXCLUSIVE"));
     server.stop().await;
 }

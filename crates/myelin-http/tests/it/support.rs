@@ -8,7 +8,9 @@ use std::sync::{
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use myelin_accounts::{AccountSettings, NewDevice, PasswordCost, Register, register};
+use myelin_accounts::{
+    AccountSettings, NewDevice, PasswordCost, Permission, Register, RegistrationSettings, register,
+};
 use myelin_core::{
     environment::{Chance, Clock},
     server::Server,
@@ -51,7 +53,7 @@ pub(crate) async fn app(directory: &TempDir) -> App {
         clock: Arc::new(StoppedClock),
         chance: Arc::new(CountingChance(AtomicU64::new(1))),
     };
-    let accounts = AccountSettings::new(true, PasswordCost::Low);
+    let accounts = AccountSettings::new(RegistrationSettings::default(), PasswordCost::Low);
     let settings = HttpSettings {
         body_bytes_max: 1_000,
         ..HttpSettings::default()
@@ -63,13 +65,14 @@ pub(crate) async fn app(directory: &TempDir) -> App {
 pub(crate) async fn token(app: &App, username: &str) -> String {
     let wish = Register {
         username: Some(username.to_owned()),
-        password: None,
         device: Some(NewDevice::default()),
+        ..Register::default()
     };
-    let account = register(&app.server, &app.store, &app.accounts, wish)
+    let permission = Permission::Operator;
+    let account = register(&app.server, &app.store, &app.accounts, permission, wish)
         .await
         .unwrap();
-    account.session.unwrap().access_token
+    account.session.unwrap().tokens.access_token
 }
 
 #[derive(Debug)]

@@ -159,12 +159,8 @@ async fn joined_accounts_are_the_members_that_live_here() {
                 &users::User {
                     number,
                     user_id: format!("@user{number}:localhost"),
-                    password_hash: None,
-                    created_ms: 0,
-                    deactivated_ms: None,
-                    admin: false,
-                    guest: false,
                     version: 1,
+                    ..users::User::default()
                 },
             );
         }

@@ -7,10 +7,9 @@ fn user(number: i64) -> User {
         user_id: format!("@user{number}:localhost"),
         password_hash: None,
         created_ms: 1_767_225_600_000,
-        deactivated_ms: None,
-        admin: false,
         guest: true,
         version: 1,
+        ..User::default()
     }
 }
 
@@ -33,6 +32,10 @@ async fn an_account_is_read_as_it_was_written() {
             deactivated_ms: Some(5),
             admin: true,
             guest: false,
+            locked: true,
+            suspended: true,
+            erased_ms: Some(6),
+            terms_version: Some("1.2".to_owned()),
             ..user(8)
         };
         for account in [&bare, &full] {
@@ -94,6 +97,22 @@ async fn a_change_built_on_an_old_version_falls() {
         nodes.two.commit(with_other(raised)).await.unwrap();
         assert_eq!(read(&nodes.one, 101).await, None);
         assert!(read(&nodes.one, 102).await.is_some());
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_listed_page_by_page() {
+    for nodes in test_stores::both().await {
+        for number in [9, 7, 8] {
+            commit(&nodes.one, |writes| insert(writes, &user(number)))
+                .await
+                .unwrap();
+        }
+        let mut read = nodes.two.read();
+        assert_eq!(list(&mut read, 0, 2).await.unwrap(), [user(7), user(8)]);
+        assert_eq!(list(&mut read, 8, 2).await.unwrap(), [user(9)]);
+        assert_eq!(list(&mut read, 9, 2).await.unwrap(), []);
         nodes.close().await;
     }
 }

@@ -89,6 +89,13 @@ pub struct PresenceSettings {
 #[serde(deny_unknown_fields)]
 pub struct RegistrationSettings {
     pub open: bool,
+    pub guests: bool,
+    /// Empty: none.
+    pub shared_secret: Secret,
+    /// Empty: none.
+    pub terms_url: String,
+    pub terms_name: String,
+    pub terms_version: String,
     pub password_cost: PasswordCost,
 }
 
