@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
+use myelin_accounts::find_filter;
 use myelin_http::{Client, MatrixError, Query, Raw, streamed_json};
 use myelin_sync::{
     StateForm, StreamToken, SyncRequest, TokenError, Viewer,
@@ -16,7 +17,7 @@ use crate::{ClientApi, Error, presence::note_poll};
 const USE_STATE_AFTER_UNSTABLE: &str = "org.matrix.msc4222.use_state_after";
 
 pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
-    let request = Arc::new(request(&client)?);
+    let request = Arc::new(request(&api, &client).await?);
     note_poll(&api, &client, &request.set_presence, request.timeout);
     let answer = tokio::select! {
         answer = api.syncs.sync(&request) => answer?,
@@ -33,7 +34,7 @@ pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<R
     .await
 }
 
-fn request(client: &Client<Raw>) -> Result<SyncRequest, MatrixError> {
+async fn request(api: &ClientApi, client: &Client<Raw>) -> Result<SyncRequest, Error> {
     let query = client.body.query()?;
     let since = query.get("since")?.map(str::parse::<StreamToken>);
     let since = since
@@ -46,23 +47,29 @@ fn request(client: &Client<Raw>) -> Result<SyncRequest, MatrixError> {
         },
         since,
         timeout: Duration::from_millis(query.number("timeout")?.unwrap_or_default()),
-        filter: filter(&query)?,
+        filter: filter(api, client.user_number, &query).await?,
         full_state: flag(&query, "full_state")?,
         state_form: state_form(&query)?,
         set_presence: set_presence(&query)?,
     })
 }
 
-fn filter(query: &Query) -> Result<Filter, MatrixError> {
+/// A filter written out, or the id of one that the user has uploaded.
+async fn filter(api: &ClientApi, user: i64, query: &Query) -> Result<Filter, Error> {
     let Some(text) = query.get("filter")?.filter(|text| !text.is_empty()) else {
         return Ok(Filter::default());
     };
-    if !text.starts_with('{') {
-        return Err(MatrixError::invalid_param("There is no such filter."));
-    }
-    Filter::parse(text).map_err(|FilterError(error)| {
+    let stored = if text.starts_with('{') {
+        None
+    } else {
+        let found = find_filter(&mut api.app.store.read(), user, text).await?;
+        let found = found.ok_or_else(|| MatrixError::invalid_param("There is no such filter."))?;
+        Some(String::from_utf8_lossy(&found).into_owned())
+    };
+    let filter = Filter::parse(stored.as_deref().unwrap_or(text));
+    Ok(filter.map_err(|FilterError(error)| {
         MatrixError::invalid_param(format!("`filter` cannot be read: {error}."))
-    })
+    })?)
 }
 
 fn state_form(query: &Query) -> Result<StateForm, MatrixError> {

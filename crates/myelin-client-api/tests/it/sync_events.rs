@@ -1,7 +1,26 @@
 //! `GET /_matrix/client/v3/sync`
 
-use myelin_testkit::{TestServer, text, three_modes};
+mod account_data;
+mod filters;
+mod lazy_loading;
+mod rooms_left;
+mod state;
+mod summary;
+mod timelines;
+mod unsigned;
+mod visibility;
+mod waiting;
+
+use myelin_testkit::{TestServer, User, encode, text, three_modes};
 use serde_json::{Value, json};
+
+use crate::covers;
+
+covers! {
+    "GET /_matrix/client/v3/sync":
+        works = the_first_shows_rooms_with_state_and_timeline,
+        400 = refuses_bad_parameters;
+}
 
 three_modes!(
     the_first_shows_rooms_with_state_and_timeline,
@@ -230,6 +249,13 @@ async fn refuses_bad_parameters(server: &TestServer) {
         "timeout=-1",
         "since=nonsense",
         "full_state=maybe",
+        "use_state_after=1",
+        "set_presence=asleep",
+        "filter=unknown",
+        "filter=%7B",
+        "filter=%7B%22room%22:%5B%5D%7D",
+        "filter=%7B%22event_format%22:%22xml%22%7D",
+        "since=s1_0_0&since=s2_0_0",
     ] {
         alice
             .get(&format!("/sync?{query}"))
@@ -238,16 +264,43 @@ async fn refuses_bad_parameters(server: &TestServer) {
     }
 }
 
+/// `/sync` with parameters beside the token.
+async fn sync_with(user: &User, since: Option<&str>, query: &str) -> Value {
+    let since = since.map_or_else(String::new, |since| format!("since={}&", encode(since)));
+    user.get(&format!("/sync?{since}{query}")).await.ok()
+}
+
+/// `/sync` with a filter written out.
+async fn sync_filtered(user: &User, since: Option<&str>, filter: Value) -> Value {
+    let query = format!("filter={}", encode(&filter.to_string()));
+    sync_with(user, since, &query).await
+}
+
+async fn next_batch(user: &User) -> String {
+    text(&user.sync(None).await, "next_batch")
+}
+
 fn events(part: &Value) -> Vec<Value> {
     part["events"].as_array().cloned().unwrap_or_default()
 }
 
+/// The types of events, each with its state key where it has one: `m.room.topic/`.
+fn kinds(part: &Value) -> Vec<String> {
+    let events = events(part);
+    let kind = |event: &Value| match event["state_key"].as_str() {
+        Some(key) => format!("{}/{key}", text(event, "type")),
+        None => text(event, "type"),
+    };
+    events.iter().map(kind).collect()
+}
+
+fn ids(part: &Value) -> Vec<String> {
+    let events = events(part);
+    events.iter().map(|event| text(event, "event_id")).collect()
+}
+
 fn timeline_ids(sync: &Value, room: &str) -> Vec<String> {
-    let timeline = events(&sync["rooms"]["join"][room]["timeline"]);
-    timeline
-        .iter()
-        .map(|event| text(event, "event_id"))
-        .collect()
+    ids(&sync["rooms"]["join"][room]["timeline"])
 }
 
 /// The part of a token that is the position in the log: who polls comes online, which the rest

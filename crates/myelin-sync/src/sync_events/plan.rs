@@ -254,7 +254,7 @@ async fn left(read: &mut Read, user: i64, include_leave: bool) -> StoreResult<Ve
 }
 
 /// The membership that a stored member event gives.
-fn membership_of(json: &str) -> Option<Membership> {
+pub(super) fn membership_of(json: &str) -> Option<Membership> {
     #[derive(Deserialize)]
     struct Stored<'a> {
         #[serde(borrow)]

@@ -1,6 +1,6 @@
 //! The timeline of a room in an answer.
 
-use std::collections::HashSet;
+use std::{cmp::Reverse, collections::HashSet};
 
 use myelin_core::{membership::Membership, trie::TYPE_MEMBER};
 use myelin_rooms::{RoomView, VisibleEvent};
@@ -9,7 +9,7 @@ use myelin_store::{
     events::{self, StoredEvent},
 };
 
-use super::{SCAN_MAX, TIMELINE_LIMIT, TIMELINE_LIMIT_MAX, poll::Poll};
+use super::{SCAN_MAX, TIMELINE_LIMIT, TIMELINE_LIMIT_MAX, plan::membership_of, poll::Poll};
 use crate::{ShownEvent, Syncs, filter::EventMatcher};
 
 /// Events that are read at once, once the first did not suffice.
@@ -142,12 +142,18 @@ impl Syncs {
             let Some(view) = self.view(poll, read, sight).await? else {
                 return Ok(Vec::new());
             };
-            let visible = self.rooms.visible(read, view, events).await?;
+            let own: Vec<StoredEvent> = events
+                .iter()
+                .filter(|event| is_own(event))
+                .cloned()
+                .collect();
+            let mut visible = self.rooms.visible(read, view, events).await?;
             let newest = visible.iter().find(|visible| !is_own(&visible.event));
             if let Some(newest) = newest.filter(|newest| newest.membership == Membership::Join) {
-                poll.watch
-                    .remember_joined_at(sight.room, &newest.event.root_before);
+                let root = &newest.event.root_before;
+                poll.watch.remember_joined_at(sight.room, root);
             }
+            add_own(&mut visible, own);
             visible
         };
         self.annotate(read, sight.room, visible).await
@@ -167,6 +173,21 @@ impl Syncs {
         }
         Ok(sight.view.as_mut())
     }
+}
+
+/// What became of the user is shown to the user wherever it happened: a refused invitation, or a
+/// ban behind the end of what else may be seen.
+fn add_own(visible: &mut Vec<VisibleEvent>, own: Vec<StoredEvent>) {
+    for event in own {
+        if visible.iter().all(|shown| shown.event.event != event.event) {
+            visible.push(VisibleEvent {
+                membership: membership_of(&event.json).unwrap_or(Membership::Leave),
+                event,
+                shows_before: true,
+            });
+        }
+    }
+    visible.sort_by_key(|visible| Reverse(visible.event.room_order));
 }
 
 impl Source {
@@ -203,7 +224,7 @@ impl Source {
             Self::Numbers { left, .. } => {
                 let numbers = left.split_off(left.len().saturating_sub(wanted));
                 let mut found = events::list(read, &numbers).await?;
-                found.sort_by_key(|event| std::cmp::Reverse(event.room_order));
+                found.sort_by_key(|event| Reverse(event.room_order));
                 Ok(found)
             }
             Self::Orders { done: true, .. } => Ok(Vec::new()),
