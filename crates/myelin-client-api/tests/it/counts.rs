@@ -29,6 +29,7 @@ macro_rules! on_one_node {
 on_one_node!(
     a_message_costs_the_same_in_a_room_of_any_size,
     a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms,
+    a_sync_with_one_event_costs_the_same_with_any_number_of_rooms,
 );
 
 /// Requests in flight at once while a test prepares.
@@ -55,6 +56,35 @@ async fn a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms(server:
     let with_many = poll(&many).await;
     assert!(with_few.statements > 0, "{with_few:?}");
     assert_eq!(with_few, with_many);
+}
+
+async fn a_sync_with_one_event_costs_the_same_with_any_number_of_rooms(server: &TestServer) {
+    let few = user_with_rooms(server, "few", 10).await;
+    let many = user_with_rooms(server, "many", 1_000).await;
+    let poll = async |user: &User| {
+        let sync = user.sync(None).await;
+        let rooms = sync["rooms"]["join"].as_object().unwrap();
+        let room = rooms.keys().next().unwrap();
+        let since = text(&sync, "next_batch");
+        user.send(room, "hello").await;
+        let poll = async || {
+            let sync = user.sync(Some(&since)).await;
+            let rooms = sync["rooms"]["join"].as_object().unwrap();
+            assert_eq!(rooms.keys().collect::<Vec<_>>(), [room]);
+        };
+        cost(server, poll).await
+    };
+    let with_few = poll(&few).await;
+    let with_many = poll(&many).await;
+    assert!(with_few.rows_read > 0, "{with_few:?}");
+    assert!(
+        2 * with_many.rows_read <= 3 * with_few.rows_read,
+        "{with_many:?} and {with_few:?}"
+    );
+    assert!(
+        2 * with_many.statements <= 3 * with_few.statements,
+        "{with_many:?} and {with_few:?}"
+    );
 }
 
 /// What the request costs the second time: the first one fills the caches.

@@ -39,6 +39,7 @@ async fn ignore(user: &User, ignored: &[&User]) {
 fn types(part: &Value) -> Vec<String> {
     let mut types = kinds(part);
     types.retain(|kind| kind != "m.push_rules");
+    types.sort();
     types
 }
 

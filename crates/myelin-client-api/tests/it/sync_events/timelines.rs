@@ -113,7 +113,7 @@ async fn an_old_token_is_answered_from_the_database(server: &TestServer) {
     bob.put(&path, json!({"a": 1})).await.ok();
     let remembered = bob.sync(Some(&since)).await;
     server.restart().await;
-    let mut read = bob.sync(Some(&since)).await;
+    let read = bob.sync(Some(&since)).await;
     for sync in [&remembered, &read] {
         let rooms = &sync["rooms"];
         assert!(rooms["join"].get(&quiet).is_none(), "{sync}");
@@ -123,6 +123,5 @@ async fn an_old_token_is_answered_from_the_database(server: &TestServer) {
         assert!(rooms["invite"].get(&invited).is_some(), "{sync}");
         assert_eq!(sync["account_data"]["events"][0]["type"], "org.example");
     }
-    read["next_batch"] = remembered["next_batch"].clone();
-    assert_eq!(read, remembered);
+    assert_eq!(read["rooms"], remembered["rooms"]);
 }
