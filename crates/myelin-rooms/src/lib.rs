@@ -35,7 +35,7 @@ pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
     Moderation, ModerationError,
 };
-pub use receipts::{NewReceipt, ReceiptError};
+pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use set_state::SetState;
 pub use transaction::{ActingDevice, ClientTransaction};

@@ -1,4 +1,5 @@
-//! Receipts: how far a user has read a room or a thread (spec: "Receipts").
+//! Receipts and the fully read marker: how far a user has read a room or a thread (spec:
+//! "Receipts", "Read and unread markers").
 
 use myelin_core::{
     membership::Membership,
@@ -6,11 +7,14 @@ use myelin_core::{
 };
 use myelin_store::{
     Read, Sequence, StoreError, StoreResult, WriteSet,
+    account_data::{self, Key},
     events::{self, StoredEvent},
     memberships,
     receipts::{self, Receipt, ReceiptKey},
 };
 use ruma::{EventId, RoomId, UserId};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::Rooms;
 
@@ -18,6 +22,8 @@ use crate::Rooms;
 const MAIN: &str = "main";
 /// How many relations are followed to find an event's thread (spec: "a maximum of 3 hops").
 const HOPS_MAX: usize = 3;
+/// The type of the marker among the user's data for the room.
+const FULLY_READ: &str = "m.fully_read";
 
 /// A receipt to be set.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +34,27 @@ pub struct NewReceipt<'a> {
     pub event_id: &'a EventId,
     /// `main` or the id of a thread's root; None: it counts for the whole room.
     pub thread: Option<&'a str>,
+}
+
+/// How far a user has read a room.
+#[derive(Clone, Copy, Debug)]
+pub struct MarkRead<'a> {
+    /// The room.
+    pub room_id: &'a RoomId,
+    /// A local user.
+    pub user: &'a UserId,
+    /// Where the fully read marker goes, which is data that the user keeps for the room.
+    pub fully_read: Option<&'a EventId>,
+    /// The receipts, each for something else.
+    pub receipts: &'a [NewReceipt<'a>],
+}
+
+/// What is to be written, found and checked.
+struct Wanted {
+    room: i64,
+    user: i64,
+    fully_read: Option<(Key, StoredEvent)>,
+    receipts: Vec<(ReceiptKey, StoredEvent)>,
 }
 
 /// Why receipts were not set.
@@ -58,39 +85,61 @@ pub enum ReceiptError {
 }
 
 impl Rooms {
-    /// Sets receipts, all of them or none. One that would move an earlier one backwards leaves it
-    /// as it is.
-    pub async fn set_receipts(
-        &self,
-        room_id: &RoomId,
-        user: &UserId,
-        new: &[NewReceipt<'_>],
-    ) -> Result<(), ReceiptError> {
+    /// Sets the marker and the receipts, all of them or none. One that would move backwards stays
+    /// where it is.
+    pub async fn mark_read(&self, mark: MarkRead<'_>) -> Result<(), ReceiptError> {
         let mut read = self.store.read();
-        let place = self.joined(&mut read, room_id, user).await?;
+        let wanted = self.check_marks(&mut read, mark).await?;
+        let mut attempts = self.store.attempts();
+        loop {
+            let mut writes = WriteSet::new();
+            self.move_receipts(&mut read, &mut writes, &wanted.receipts)
+                .await?;
+            move_marker(&mut read, &mut writes, &wanted).await?;
+            if writes.is_empty() || attempts.commit(writes).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn check_marks(
+        &self,
+        read: &mut Read,
+        mark: MarkRead<'_>,
+    ) -> Result<Wanted, ReceiptError> {
+        let MarkRead { room_id, user, .. } = mark;
+        let place = self.joined(read, room_id, user).await?;
         let (room, number) = place.ok_or_else(|| ReceiptError::NotInRoom {
             user: user.to_string(),
             room_id: room_id.to_string(),
         })?;
-        let mut wanted = Vec::with_capacity(new.len());
-        for receipt in new {
-            let event = self.read_up_to(&mut read, room, receipt.event_id).await?;
-            self.check_thread(&mut read, &event, receipt).await?;
+        let mut receipts = Vec::with_capacity(mark.receipts.len());
+        for receipt in mark.receipts {
+            let event = read_up_to(read, room, receipt.event_id).await?;
+            check_thread(read, &event, receipt).await?;
             let key = ReceiptKey {
                 room,
                 user: number,
                 private: receipt.private,
                 thread: receipt.thread.map(str::to_owned),
             };
-            wanted.push((key, event));
+            receipts.push((key, event));
         }
-        let mut attempts = self.store.attempts();
-        loop {
-            let writes = self.move_receipts(&mut read, &wanted).await?;
-            if writes.is_empty() || attempts.commit(writes).await?.is_some() {
-                return Ok(());
+        let fully_read = match mark.fully_read {
+            Some(event_id) => {
+                let event = read_up_to(read, room, event_id).await?;
+                let room_id = Some(room_id.as_str());
+                let key = Key::intern(&self.store, room_id, FULLY_READ).await?;
+                Some((key, event))
             }
-        }
+            None => None,
+        };
+        Ok(Wanted {
+            room,
+            user: number,
+            fully_read,
+            receipts,
+        })
     }
 
     /// The numbers of a room and of a user who is in it; None if the user is not.
@@ -111,50 +160,13 @@ impl Rooms {
         Ok(joined.then_some((room, user)))
     }
 
-    /// The event of a receipt or a marker.
-    async fn read_up_to(
-        &self,
-        read: &mut Read,
-        room: i64,
-        event_id: &EventId,
-    ) -> Result<StoredEvent, ReceiptError> {
-        let event = find_in_room(read, room, event_id.as_str()).await?;
-        event.ok_or_else(|| ReceiptError::UnknownEvent(event_id.to_string()))
-    }
-
-    /// Refuses a receipt whose event has nothing to do with the thread that it names. The root of
-    /// a thread and what is related to it count for that thread, too.
-    async fn check_thread(
-        &self,
-        read: &mut Read,
-        event: &StoredEvent,
-        receipt: &NewReceipt<'_>,
-    ) -> Result<(), ReceiptError> {
-        let Some(thread) = receipt.thread else {
-            return Ok(());
-        };
-        let (found, passed) = thread_of(read, event).await?;
-        let fits = match &found {
-            None if thread == MAIN => true,
-            Some(root) if root == thread => true,
-            _ => thread != MAIN && passed.iter().any(|id| id == thread),
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(ReceiptError::NotInThread {
-            event_id: event.id.clone(),
-            thread_id: thread.to_owned(),
-        })
-    }
-
     async fn move_receipts(
         &self,
         read: &mut Read,
+        writes: &mut WriteSet,
         wanted: &[(ReceiptKey, StoredEvent)],
-    ) -> StoreResult<WriteSet> {
+    ) -> StoreResult<()> {
         let ts_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
-        let mut writes = WriteSet::new();
         for (key, event) in wanted {
             let before = receipts::find(read, key).await?;
             let expected = before.as_ref().map(|before| before.room_order);
@@ -172,9 +184,9 @@ impl Rooms {
                 room_order: event.room_order,
                 ts_ms,
             };
-            receipts::put(&mut writes, &receipt, expected);
+            receipts::put(writes, &receipt, expected);
         }
-        Ok(writes)
+        Ok(())
     }
 
     async fn next_receipt_number(&self) -> StoreResult<i64> {
@@ -182,6 +194,65 @@ impl Rooms {
         let number = numbers.first().copied();
         number.ok_or(StoreError::Missing { table: "sequences" })
     }
+}
+
+/// The event of a receipt or a marker.
+async fn read_up_to(
+    read: &mut Read,
+    room: i64,
+    event_id: &EventId,
+) -> Result<StoredEvent, ReceiptError> {
+    let event = find_in_room(read, room, event_id.as_str()).await?;
+    event.ok_or_else(|| ReceiptError::UnknownEvent(event_id.to_string()))
+}
+
+/// Refuses a receipt whose event has nothing to do with the thread that it names. The root of a
+/// thread and what is related to it count for that thread, too.
+async fn check_thread(
+    read: &mut Read,
+    event: &StoredEvent,
+    receipt: &NewReceipt<'_>,
+) -> Result<(), ReceiptError> {
+    let Some(thread) = receipt.thread else {
+        return Ok(());
+    };
+    let (found, passed) = thread_of(read, event).await?;
+    let fits = match &found {
+        None if thread == MAIN => true,
+        Some(root) if root == thread => true,
+        _ => thread != MAIN && passed.iter().any(|id| id == thread),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ReceiptError::NotInThread {
+        event_id: event.id.clone(),
+        thread_id: thread.to_owned(),
+    })
+}
+
+async fn move_marker(read: &mut Read, writes: &mut WriteSet, wanted: &Wanted) -> StoreResult<()> {
+    let Some((key, event)) = &wanted.fully_read else {
+        return Ok(());
+    };
+    let before = account_data::find(read, wanted.user, key.number).await?;
+    if let Some(before) = &before
+        && let Ok(Marker { event_id }) = serde_json::from_slice(&before.content)
+        && let Some(marked) = find_in_room(read, wanted.room, &event_id).await?
+        && marked.room_order >= event.room_order
+    {
+        return Ok(());
+    }
+    let content = json!({"event_id": event.id}).to_string();
+    let version = before.map(|before| before.version);
+    account_data::put(writes, wanted.user, key, (content.into(), version));
+    Ok(())
+}
+
+/// The content of the marker.
+#[derive(Deserialize)]
+struct Marker {
+    event_id: String,
 }
 
 async fn find_in_room(read: &mut Read, room: i64, id: &str) -> StoreResult<Option<StoredEvent>> {

@@ -5,7 +5,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{Client, MatrixError, Raw, json_response};
-use myelin_rooms::NewReceipt;
+use myelin_rooms::{MarkRead, NewReceipt};
 use ruma::{EventId, RoomId};
 use serde_json::{Map, Value, json};
 
@@ -25,23 +25,34 @@ pub(crate) async fn create_receipt(api: ClientApi, client: Client<Raw>) -> Resul
     let body: Map<String, Value> = raw.json()?;
     let thread = body.get("thread_id").map(thread_id).transpose()?;
     let private = match parameter(1) {
-        "m.read" => false,
-        "m.read.private" => true,
+        "m.read" => Some(false),
+        "m.read.private" => Some(true),
+        "m.fully_read" if thread.is_none() => None,
+        "m.fully_read" => {
+            return Err(MatrixError::invalid_param(
+                "`m.fully_read` is for the whole room and takes no `thread_id`.",
+            )
+            .into());
+        }
         _ => {
             return Err(MatrixError::invalid_param(
-                "The type of a receipt must be `m.read` or `m.read.private`.",
+                "The type of a receipt must be `m.read`, `m.read.private` or `m.fully_read`.",
             )
             .into());
         }
     };
-    let receipt = NewReceipt {
+    let receipt = private.map(|private| NewReceipt {
         private,
         event_id: &event_id,
         thread,
+    });
+    let mark = MarkRead {
+        room_id: &room_id,
+        user: &client.user,
+        fully_read: receipt.is_none().then_some(&event_id),
+        receipts: receipt.as_slice(),
     };
-    api.rooms
-        .set_receipts(&room_id, &client.user, &[receipt])
-        .await?;
+    api.rooms.mark_read(mark).await?;
     Ok(json_response(StatusCode::OK, &json!({})))
 }
 

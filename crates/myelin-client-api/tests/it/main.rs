@@ -47,6 +47,7 @@ mod registration_token;
 mod request_openid_token;
 mod restricted_rooms;
 mod send_message_event;
+mod set_read_marker;
 mod shared_secret;
 mod state;
 mod sync_ephemeral;
