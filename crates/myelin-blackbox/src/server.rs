@@ -55,6 +55,7 @@ impl ServerOptions {
             .env("MYELIN_DATA_DIR", &self.data_dir)
             .env("MYELIN_LISTENERS__0__PORT", "0")
             .env("MYELIN_REGISTRATION__PASSWORD_COST", "low")
+            .env("MYELIN_RATE_LIMITS__ENABLED", "false")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);

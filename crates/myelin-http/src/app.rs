@@ -10,7 +10,7 @@ use myelin_accounts::{AccountSettings, Session};
 use myelin_core::server::Server;
 use myelin_store::Store;
 
-use crate::Shutdown;
+use crate::{RateLimits, Shutdown, rate_limits::Limiter};
 
 /// What an operator may change about the HTTP surfaces.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub body_bytes_max: usize,
     /// Whether users are told who is there.
     pub presence: bool,
+    /// How often one may ask; None: as often as one likes.
+    pub rate_limits: Option<RateLimits>,
 }
 
 impl Default for HttpSettings {
@@ -32,6 +34,7 @@ impl Default for HttpSettings {
             support: Support::default(),
             body_bytes_max: 1024 * 1024,
             presence: true,
+            rate_limits: None,
         }
     }
 }
@@ -62,6 +65,7 @@ pub struct App {
     pub settings: Arc<HttpSettings>,
     /// Begins when the process is asked to end; whoever waits long listens to it.
     pub shutdown: Shutdown,
+    pub(crate) limiter: Arc<Limiter>,
     request_ids: Arc<RequestIds>,
 }
 
@@ -82,6 +86,7 @@ impl App {
             server,
             store,
             accounts,
+            limiter: Arc::new(Limiter::new(settings.rate_limits.clone())),
             settings: Arc::new(settings),
             shutdown: Shutdown::new(),
             request_ids,

@@ -19,7 +19,11 @@ use ruma::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{App, MatrixError, Query, authenticate, body, json_error, parse_json};
+use crate::{
+    App, MatrixError, Query, authenticate, body,
+    enforce_limits::{FailureCounter, limit_address, limit_user},
+    json_error, parse_json,
+};
 
 /// A request by somebody who is logged in.
 #[derive(Debug)]
@@ -132,6 +136,7 @@ impl<R: Parse + Send> FromCall for Client<R> {
         // First of all: nobody's body is read before we know whose it is.
         let (parts, body) = request.into_parts();
         let session = authenticate(app, &parts).await?;
+        limit_user(app, &parts, session.user_number).await?;
         app.note_act(&session, &parts);
         let raw = Raw::read(app, parts, body).await?;
         Ok(Self {
@@ -152,6 +157,7 @@ impl<R: Parse + Send> FromCall for Public<R> {
 
     async fn from_call(app: &App, request: Request) -> Result<Self, MatrixError> {
         let (parts, body) = request.into_parts();
+        limit_address(app, &parts)?;
         let raw = Raw::read(app, parts, body).await?;
         Ok(Self {
             body: R::parse(raw)?,
@@ -260,8 +266,12 @@ where
         let filter = MethodFilter::try_from(method.clone()).expect("Matrix uses no odd methods");
         let answer = async move |State(state): State<S>, request: Request| {
             let app = App::from_ref(&state);
-            let call = Q::from_call(&app, request).await?;
-            handler(state, call).await.map_err(Into::into)
+            let (parts, body) = request.into_parts();
+            let failures = FailureCounter::of(&parts);
+            let call = Q::from_call(&app, Request::from_parts(parts, body)).await?;
+            let answer = handler(state, call).await.map_err(Into::into);
+            failures.note(&app, &answer);
+            answer
         };
         self.router = self.router.route(path, on(filter, answer));
         self

@@ -2,7 +2,13 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -18,7 +24,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::Shutdown;
+use crate::{
+    Network, Shutdown,
+    client_address::{PeerAddress, client_address},
+};
 
 /// Longest wait for a request's headers, and for the next request on an idle connection. Longer
 /// than the 60 seconds for which proxies keep idle connections, so that the proxy closes first and
@@ -32,18 +41,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Streams of one HTTP/2 connection at a time.
 const STREAMS_MAX: u32 = 250;
 
-/// The address of the other end of the connection, in each request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerAddress(pub SocketAddr);
-
 /// Serves until the signal to end, then lets what is in flight finish for a few seconds.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     router: Router,
+    trusted_proxies: Arc<[Network]>,
     shutdown: Shutdown,
 ) {
     let tls = tls.map(TlsAcceptor::from);
+    let router = router.layer(from_fn_with_state(trusted_proxies, find_client));
     let mut connections = JoinSet::new();
     let mut ended = pin!(shutdown.begun());
     loop {
@@ -75,6 +82,19 @@ pub async fn serve(
         );
         connections.shutdown().await;
     }
+}
+
+/// Says to the handlers whom a request comes from.
+async fn find_client(
+    State(trusted): State<Arc<[Network]>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>() {
+        let client = client_address(peer.ip(), request.headers(), &trusted);
+        request.extensions_mut().insert(client);
+    }
+    next.run(request).await
 }
 
 async fn connection(

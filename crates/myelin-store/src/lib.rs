@@ -32,6 +32,7 @@ mod postgres;
 pub mod profiles;
 pub mod published_rooms;
 mod queue;
+pub mod rate_limit_exemptions;
 mod read;
 pub mod receipts;
 pub mod redacted_originals;

@@ -189,7 +189,13 @@ impl TestServer {
         for node in self.nodes.all().iter() {
             let (listener, address) = bind().await;
             let (router, shutdown) = (node.router.clone(), node.app.shutdown.clone());
-            tasks.spawn(myelin_http::serve(listener, None, router, shutdown));
+            tasks.spawn(myelin_http::serve(
+                listener,
+                None,
+                router,
+                Arc::default(),
+                shutdown,
+            ));
             addresses.push(address);
         }
         if let [address] = addresses[..] {

@@ -25,7 +25,8 @@ pub use self::{
     example::example,
     settings::{
         DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost, PresenceSettings,
-        RegistrationSettings, Resource, RoomSettings, Secret, Settings, SupportSettings,
+        RateLimitSettings, RegistrationSettings, Resource, RoomSettings, Secret, Settings,
+        SupportSettings,
     },
     values::Problem,
 };

@@ -13,7 +13,7 @@ use myelin_core::{
     server::Server,
     signing_key::SigningKey,
 };
-use myelin_http::{App, HttpSettings, Support, finish};
+use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
 
@@ -84,7 +84,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
         background,
     };
     for (bound, listener) in bound.into_iter().zip(&settings.listeners) {
-        if let Err(error) = running.listen(bound, routers.of(listener)) {
+        if let Err(error) = running.listen(bound, listener, routers.of(listener)) {
             running.stop().await;
             return Err(error);
         }
@@ -119,7 +119,14 @@ impl Running {
         self.app.store.close().await;
     }
 
-    fn listen(&mut self, bound: Bound, router: Router) -> anyhow::Result<()> {
+    fn listen(
+        &mut self,
+        bound: Bound,
+        settings: &ListenerSettings,
+        router: Router,
+    ) -> anyhow::Result<()> {
+        let trusted = settings.trusted_proxies.iter();
+        let trusted: Vec<Network> = trusted.map(|text| text.parse()).collect::<Result<_, _>>()?;
         let tls = bound
             .certificate
             .as_ref()
@@ -129,8 +136,13 @@ impl Running {
         let listener = bound.listen()?;
         self.addresses.push(listener.local_addr()?);
         let shutdown = self.app.shutdown.clone();
-        self.listeners
-            .spawn(myelin_http::serve(listener, tls, router, shutdown));
+        self.listeners.spawn(myelin_http::serve(
+            listener,
+            tls,
+            router,
+            trusted.into(),
+            shutdown,
+        ));
         Ok(())
     }
 }
@@ -196,9 +208,25 @@ async fn make_app(
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
         support: support(&settings.support),
         presence: settings.presence.enabled,
+        rate_limits: rate_limits(&settings.rate_limits)?,
         ..HttpSettings::default()
     };
     Ok(App::new(Arc::new(server), store, Arc::new(accounts), http))
+}
+
+fn rate_limits(settings: &config::RateLimitSettings) -> anyhow::Result<Option<RateLimits>> {
+    let limits = RateLimits {
+        login: settings.login.parse()?,
+        failed_login: settings.failed_login.parse()?,
+        registration: settings.registration.parse()?,
+        messages: settings.messages.parse()?,
+        joins: settings.joins.parse()?,
+        invites: settings.invites.parse()?,
+        room_creation: settings.room_creation.parse()?,
+        reports: settings.reports.parse()?,
+        other: settings.other.parse()?,
+    };
+    Ok(settings.enabled.then_some(limits))
 }
 
 fn support(settings: &config::SupportSettings) -> Support {

@@ -40,6 +40,7 @@ mod peeking;
 mod presence;
 mod profile;
 mod push_rules;
+mod rate_limits;
 mod redact_event;
 mod refresh_token;
 mod register;

@@ -33,7 +33,13 @@ async fn start(app: &App, tasks: &mut JoinSet<()>, waiting: Arc<Notify>) -> Sock
     let served = finish(app.clone(), routes.into_router().with_state(app.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tasks.spawn(serve(listener, None, served, app.shutdown.clone()));
+    tasks.spawn(serve(
+        listener,
+        None,
+        served,
+        Arc::default(),
+        app.shutdown.clone(),
+    ));
     address
 }
 

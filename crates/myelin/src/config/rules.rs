@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use myelin_http::{Network, Rate};
 use ruma::{RoomVersionId, ServerName};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -55,6 +56,17 @@ pub(super) fn database_url(text: &str) -> Result<(), String> {
             Err("sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE would be right".to_owned())
         }
     }
+}
+
+pub(super) fn network(text: &str) -> Result<(), String> {
+    let network = text.parse::<Network>();
+    network.map(drop).map_err(|error| error.to_string())
+}
+
+pub(super) fn rate(text: &str) -> Result<(), String> {
+    text.parse::<Rate>()
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 pub(super) fn room_version(text: &str) -> Result<(), String> {

@@ -19,6 +19,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub rooms: RoomSettings,
     pub presence: PresenceSettings,
+    pub rate_limits: RateLimitSettings,
     pub registration: RegistrationSettings,
     pub support: SupportSettings,
     pub log: LogSettings,
@@ -49,6 +50,7 @@ pub struct ListenerSettings {
     pub tls_cert: PathBuf,
     pub tls_key: PathBuf,
     pub resources: Vec<Resource>,
+    pub trusted_proxies: Vec<String>,
 }
 
 impl ListenerSettings {
@@ -83,6 +85,22 @@ pub struct RoomSettings {
 #[serde(deny_unknown_fields)]
 pub struct PresenceSettings {
     pub enabled: bool,
+}
+
+/// Rates are of the form that [`myelin_http::Rate`] reads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitSettings {
+    pub enabled: bool,
+    pub login: String,
+    pub failed_login: String,
+    pub registration: String,
+    pub messages: String,
+    pub joins: String,
+    pub invites: String,
+    pub room_creation: String,
+    pub reports: String,
+    pub other: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

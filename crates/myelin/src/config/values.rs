@@ -200,7 +200,7 @@ fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
                 .map(|port| Value::Integer(port.into()))
                 .map_err(|_| wrong())
         }
-        (Kind::Texts | Kind::Choices(_), DeValue::Array(items)) => {
+        (Kind::Texts | Kind::CheckedTexts(_) | Kind::Choices(_), DeValue::Array(items)) => {
             let texts = items.iter().map(|item| match item.get_ref() {
                 DeValue::String(text) => Ok(text.to_string()),
                 other => Err(format!(
@@ -225,11 +225,13 @@ pub(super) fn from_variable(kind: Kind, text: &str) -> Result<Value, String> {
             .parse::<u16>()
             .map(|port| Value::Integer(port.into()))
             .map_err(|_| wrong()),
-        Kind::Texts | Kind::Choices(_) if text.trim_start().starts_with('[') => {
+        Kind::Texts | Kind::CheckedTexts(_) | Kind::Choices(_)
+            if text.trim_start().starts_with('[') =>
+        {
             let value = DeValue::parse(text).map_err(|_| wrong())?;
             from_toml(kind, value.get_ref())
         }
-        Kind::Texts | Kind::Choices(_) => {
+        Kind::Texts | Kind::CheckedTexts(_) | Kind::Choices(_) => {
             let items = text
                 .split(',')
                 .map(str::trim)
@@ -257,6 +259,9 @@ fn checked_texts(kind: Kind, texts: Vec<String>) -> Result<Value, String> {
     {
         return Err(format!("{odd:?} is in it, {} would be right", wanted(kind)));
     }
+    if let Kind::CheckedTexts(rule) = kind {
+        texts.iter().try_for_each(|text| rule(text))?;
+    }
     Ok(Value::Array(texts.into_iter().map(Value::String).collect()))
 }
 
@@ -272,7 +277,7 @@ fn wanted(kind: Kind) -> String {
         Kind::Text | Kind::Checked(_) => "text in quotes".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Port => "a port from 0 to 65535".to_owned(),
-        Kind::Texts => "a list of texts such as [\"a\", \"b\"]".to_owned(),
+        Kind::Texts | Kind::CheckedTexts(_) => "a list of texts such as [\"a\", \"b\"]".to_owned(),
         Kind::Choice(choices) => format!("one of {}", quoted(choices)),
         Kind::Choices(choices) => format!("a list of some of {}", quoted(choices)),
     }

@@ -53,6 +53,7 @@ impl Process {
             ("MYELIN_DATA_DIR", data_dir),
             ("MYELIN_LISTENERS__0__PORT", "0"),
             ("MYELIN_REGISTRATION__PASSWORD_COST", "low"),
+            ("MYELIN_RATE_LIMITS__ENABLED", "false"),
         ];
         all.extend(variables);
         let mut child = command(&["serve"], &all)

@@ -1,0 +1,59 @@
+//! Table `rate_limit_exemptions`: users who may ask as often as they like.
+
+use crate::{OnConflict, Read, StoreResult, Table, WriteSet, int};
+
+static EXEMPTIONS: Table = Table {
+    name: "rate_limit_exemptions",
+    key: &[int("user_number")],
+    values: &[int("created_ms")],
+    version: None,
+    on_conflict: OnConflict::LastWins,
+};
+
+/// Whether a user is exempt.
+pub async fn exists(read: &mut Read, user: i64) -> StoreResult<bool> {
+    let row = read
+        .query_one(
+            EXEMPTIONS.name,
+            "SELECT 1 FROM rate_limit_exemptions WHERE user_number = $1",
+            &[user.into()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Exempts a user, who may be exempt already.
+pub fn upsert(writes: &mut WriteSet, user: i64, now_ms: i64) {
+    writes.put(&EXEMPTIONS, vec![user.into()], vec![now_ms.into()]);
+}
+
+/// Takes it back.
+pub fn delete(writes: &mut WriteSet, user: i64) {
+    writes.delete(&EXEMPTIONS, vec![user.into()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_stores;
+
+    #[tokio::test]
+    async fn a_user_is_exempt_until_it_is_taken_back() {
+        for nodes in test_stores::both().await {
+            for _ in 0..2 {
+                assert!(!exists(&mut nodes.two.read(), 7).await.unwrap());
+                for now_ms in [1, 2] {
+                    let mut writes = WriteSet::new();
+                    upsert(&mut writes, 7, now_ms);
+                    nodes.one.commit(writes).await.unwrap();
+                    assert!(exists(&mut nodes.two.read(), 7).await.unwrap());
+                    assert!(!exists(&mut nodes.two.read(), 8).await.unwrap());
+                }
+                let mut writes = WriteSet::new();
+                delete(&mut writes, 7);
+                nodes.one.commit(writes).await.unwrap();
+            }
+            nodes.close().await;
+        }
+    }
+}
