@@ -75,7 +75,7 @@ pub async fn set_profile_field(
             return Ok(());
         }
         let mut writes = WriteSet::new();
-        profiles::update(&mut writes, user, &after);
+        profiles::update(&mut writes, user, &before, &after);
         let is_shown =
             |profile: &Profile| (profile.displayname.clone(), profile.avatar_url.clone());
         if is_shown(&before) != is_shown(&after) {

@@ -58,3 +58,34 @@ CREATE TABLE openid_tokens (
     expires_ms {int} NOT NULL
 ){table_options};
 CREATE INDEX openid_tokens_by_expiry ON openid_tokens (expires_ms);
+
+-- The words by which users are found: of their localparts and of their display names.
+CREATE TABLE directory_words (
+    word {bytes} NOT NULL,
+    user_number {int} NOT NULL,
+    -- 1: the localpart, 2: the display name.
+    source {int} NOT NULL,
+    PRIMARY KEY (word, user_number, source)
+){table_options};
+
+-- Rooms whose members anybody may find: 1: anybody may join, 2: anybody may read.
+CREATE TABLE open_rooms (
+    room {int} NOT NULL,
+    aspect {int} NOT NULL,
+    is_open {int} NOT NULL,
+    PRIMARY KEY (room, aspect)
+){table_options};
+
+-- What users have found inappropriate.
+CREATE TABLE reports (
+    report {id},
+    received_ms {int} NOT NULL,
+    reporter {int} NOT NULL,
+    -- What it is about: a room, an event of a room, or a user.
+    room {int},
+    event {int},
+    user_number {int},
+    reason {bytes},
+    score {int}
+);
+CREATE INDEX reports_by_time ON reports (received_ms, report);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{OnConflict, Read, Row, StoreResult, Table, WriteSet, bytes, int};
+use crate::{OnConflict, Read, Row, StoreResult, Table, WriteSet, bytes, int, user_directory};
 
 static PROFILES: Table = Table {
     name: "profiles",
@@ -42,11 +42,14 @@ pub async fn find(read: &mut Read, user_number: i64) -> StoreResult<Profile> {
     row.map_or_else(|| Ok(Profile::default()), |row| from_row(&row))
 }
 
-/// Writes a changed profile; falls if it is not as it was read.
-pub fn update(writes: &mut WriteSet, user_number: i64, profile: &Profile) {
-    expect(writes, user_number, profile);
+/// Writes a changed profile, by whose display name the user directory then knows the user; falls
+/// if it is no longer as it was before.
+pub fn update(writes: &mut WriteSet, user_number: i64, before: &Profile, profile: &Profile) {
+    expect(writes, user_number, before);
+    let names = [before, profile].map(|profile| profile.displayname.as_deref());
+    user_directory::rename(writes, user_number, names[0], names[1]);
     let values = vec![
-        (profile.version + 1).into(),
+        (before.version + 1).into(),
         profile.displayname.as_deref().into(),
         profile.avatar_url.as_deref().into(),
         profile.fields.clone().into(),

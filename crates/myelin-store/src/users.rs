@@ -1,6 +1,8 @@
 //! Table `users`: the accounts of this server.
 
-use crate::{OnConflict, Read, Row, StoreResult, Table, Value, WriteSet, bytes, int};
+use crate::{
+    OnConflict, Read, Row, StoreResult, Table, Value, WriteSet, bytes, int, user_directory,
+};
 
 static USERS: Table = Table {
     name: "users",
@@ -83,8 +85,9 @@ pub async fn list(read: &mut Read, after: i64, limit: i64) -> StoreResult<Vec<Us
     rows.iter().map(from_row).collect()
 }
 
-/// Writes a new account; falls if the number has one.
+/// Writes a new account, which the user directory then knows; falls if the number has one.
 pub fn insert(writes: &mut WriteSet, user: &User) {
+    user_directory::insert(writes, user.number, &user.user_id);
     writes.insert(&USERS, vec![user.number.into()], values(user, user.version));
 }
 

@@ -19,11 +19,12 @@ async fn a_profile_is_read_as_it_was_written() {
             ..Profile::default()
         };
         for profile in [full, bare] {
+            let before = find(&mut nodes.one.read(), USER).await.unwrap();
             let mut writes = WriteSet::new();
-            update(&mut writes, USER, &profile);
+            update(&mut writes, USER, &before, &profile);
             nodes.one.commit(writes).await.unwrap();
             let found = find(&mut nodes.two.read(), USER).await.unwrap();
-            let version = profile.version + 1;
+            let version = before.version + 1;
             assert_eq!(found, Profile { version, ..profile });
         }
         nodes.close().await;
@@ -35,10 +36,10 @@ async fn a_change_built_on_an_old_profile_falls() {
     for nodes in test_stores::both().await {
         let old = Profile::default();
         let mut writes = WriteSet::new();
-        update(&mut writes, USER, &old);
+        update(&mut writes, USER, &old, &old);
         nodes.one.commit(writes).await.unwrap();
         let mut late = [WriteSet::new(), WriteSet::new()];
-        update(&mut late[0], USER, &old);
+        update(&mut late[0], USER, &old, &old);
         expect(&mut late[1], USER, &old);
         for late in late {
             let late = nodes.two.commit(late).await;
