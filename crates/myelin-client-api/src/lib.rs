@@ -23,6 +23,7 @@ mod presence;
 mod profile;
 mod push;
 mod receipt;
+mod reporting;
 mod require_self;
 mod room;
 mod session;
@@ -32,6 +33,7 @@ mod tag;
 mod thirdparty;
 mod typing;
 mod uia;
+mod user_directory;
 mod v1;
 mod voip;
 
@@ -116,12 +118,14 @@ fn routes() -> Routes<ClientApi> {
         .merge(push::routes())
         .merge(presence::routes())
         .merge(receipt::routes())
+        .merge(reporting::routes())
         .merge(room::routes())
         .merge(session::routes())
         .merge(state::routes())
         .merge(sync::routes())
         .merge(tag::routes())
         .merge(thirdparty::routes())
+        .merge(user_directory::routes())
         .merge(voip::routes())
         .merge(typing::routes())
         .merge(uia::routes())

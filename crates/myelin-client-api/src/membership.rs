@@ -3,6 +3,7 @@
 mod ban_user;
 mod forget_room;
 mod get_member_events;
+mod get_mutual_rooms;
 mod invite_user;
 mod join_room_by_id;
 mod join_room_by_id_or_alias;
@@ -19,6 +20,7 @@ use ruma::{
     CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId,
     api::client::membership::{
         ThirdPartySigned, get_member_events::v3::Request as GetMemberEvents,
+        get_mutual_rooms::v1::Request as GetMutualRooms,
         joined_members::v3::Request as JoinedMembers,
     },
 };
@@ -31,6 +33,7 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         .endpoint(ban_user::ban_user)
         .endpoint(forget_room::forget_room)
         .raw_endpoint::<GetMemberEvents, _, _, _, _>(get_member_events::get_member_events)
+        .raw_endpoint::<GetMutualRooms, _, _, _, _>(get_mutual_rooms::get_mutual_rooms)
         .endpoint(invite_user::invite_user)
         .endpoint(join_room_by_id::join_room_by_id)
         .endpoint(join_room_by_id_or_alias::join_room_by_id_or_alias)

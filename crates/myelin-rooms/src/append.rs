@@ -2,6 +2,7 @@
 
 mod advance;
 mod auth_state;
+mod invitation;
 mod member_profile;
 mod redaction;
 
@@ -39,6 +40,9 @@ pub enum AppendError {
     /// A redaction of something that is not in the room.
     #[error("the room has no event {0}")]
     UnknownTarget(String),
+    /// The user who would be invited does not want it.
+    #[error("{0} does not accept this invitation")]
+    InviteBlocked(String),
     /// It is not a well-formed event, or too large.
     #[error("{0}")]
     Invalid(EventError),
@@ -253,6 +257,7 @@ impl OpenRoom<'_> {
         &mut self,
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
+        self.check_invitation(draft).await?;
         let content = self.with_profile(draft).await?;
         let head = self
             .locked

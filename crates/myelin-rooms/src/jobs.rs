@@ -17,7 +17,7 @@ use myelin_store::{
 use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::Rooms;
+use crate::{Rooms, numbers::parse};
 
 /// Rooms worked at once: their events then share a flush.
 const SLICE: i64 = 16;
@@ -160,9 +160,4 @@ async fn work_in_room(
         JobKind::Profile => rooms.carry_profile(&user, &room_id).await,
         JobKind::LeaveAll => rooms.leave_for_good(&user, &room_id).await,
     }
-}
-
-/// An id as it was interned. Ids are checked before they are: one that is none names nobody.
-fn parse<T: for<'a> TryFrom<&'a str>>(id: &[u8]) -> Option<T> {
-    T::try_from(std::str::from_utf8(id).ok()?).ok()
 }

@@ -11,9 +11,11 @@ mod head;
 mod jobs;
 mod members;
 mod membership;
+mod mutual_rooms;
 mod numbers;
 mod originals;
 mod receipts;
+mod report;
 mod send;
 mod set_state;
 mod state;
@@ -35,7 +37,9 @@ pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
     Moderation, ModerationError,
 };
+pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
+pub use report::{MakeReport, ReportError, ReportOf};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use set_state::SetState;
 pub use transaction::{ActingDevice, ClientTransaction};

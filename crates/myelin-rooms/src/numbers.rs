@@ -38,3 +38,8 @@ impl Rooms {
         self.store.find_interned(room_id.as_bytes()).await
     }
 }
+
+/// An id as it was interned. Ids are checked before they are: one that is none names nobody.
+pub(crate) fn parse<T: for<'a> TryFrom<&'a str>>(id: &[u8]) -> Option<T> {
+    T::try_from(std::str::from_utf8(id).ok()?).ok()
+}

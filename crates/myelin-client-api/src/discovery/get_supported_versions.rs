@@ -13,9 +13,13 @@ use crate::{ClientApi, Error};
 const VERSIONS: [&str; 6] = ["r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"];
 
 /// What clients may use although no version above has it.
-const UNSTABLE_FEATURES: [&str; 3] = [
+const UNSTABLE_FEATURES: [&str; 5] = [
     // Deleting account data.
     "org.matrix.msc3391",
+    // Filtering of invitations.
+    "org.matrix.msc4155",
+    // Rooms in which two users are.
+    "uk.half-shot.msc2666.query_mutual_rooms.stable",
     // Custom fields of profiles.
     "uk.tcpip.msc4133",
     "uk.tcpip.msc4133.stable",

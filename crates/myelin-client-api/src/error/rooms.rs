@@ -5,7 +5,7 @@ use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, ChangeStateError, CreateRoomError, ForgetError,
-    InviteError, JoinError, KnockError, LeaveError, ModerationError, SendError,
+    InviteError, JoinError, KnockError, LeaveError, ModerationError, ReportError, SendError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -20,12 +20,21 @@ pub(crate) fn json(error: JsonError) -> MatrixError {
     }
 }
 
+fn invite_blocked(error: &AppendError) -> MatrixError {
+    MatrixError::new(
+        StatusCode::FORBIDDEN,
+        ErrorCode::InviteBlocked,
+        format!("{error}."),
+    )
+}
+
 fn append(error: AppendError) -> MatrixError {
     match error {
         AppendError::Forbidden(reason) => MatrixError::forbidden(format!("{reason}.")),
         AppendError::Invalid(error @ EventError::TooLarge { .. }) => {
             MatrixError::too_large(format!("{error}."))
         }
+        AppendError::InviteBlocked(_) => invite_blocked(&error),
         AppendError::RedactsNothing => MatrixError::bad_json(format!("{error}.")),
         AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
@@ -171,6 +180,21 @@ impl From<MessagesError> for Error {
     }
 }
 
+impl From<ReportError> for Error {
+    fn from(error: ReportError) -> Self {
+        let message = format!("{error}.");
+        Self(match error {
+            ReportError::UnknownRoom | ReportError::UnknownEvent | ReportError::UnknownUser => {
+                MatrixError::not_found(message)
+            }
+            ReportError::ReasonTooLong | ReportError::InvalidScore => {
+                MatrixError::invalid_param(message)
+            }
+            ReportError::Store(error) => error.into(),
+        })
+    }
+}
+
 impl From<CreateRoomError> for Error {
     fn from(error: CreateRoomError) -> Self {
         let bad_request =
@@ -181,6 +205,10 @@ impl From<CreateRoomError> for Error {
                 bad_request(ErrorCode::InvalidParam)
             }
             CreateRoomError::OtherServer(_) => MatrixError::forbidden(format!("{error}.")),
+            CreateRoomError::InvalidState {
+                error: error @ AppendError::InviteBlocked(_),
+                ..
+            } => invite_blocked(&error),
             CreateRoomError::InvalidState {
                 error: AppendError::Store(error),
                 ..

@@ -16,6 +16,7 @@ three_modes!(
     power_decides_what_may_be_set,
     refuses_bad_content,
     the_event_itself_is_shown_on_demand,
+    settings_have_an_empty_state_key,
 );
 
 covers! {
@@ -206,4 +207,27 @@ async fn the_event_itself_is_shown_on_demand(server: &TestServer) {
     assert_eq!(event["room_id"], room);
     assert_eq!(event["content"], content);
     assert_eq!(alice.get(&format!("{path}content")).await.ok(), content);
+}
+
+/// An event of a setting's type with another state key sets nothing, at once as after a restart.
+async fn settings_have_an_empty_state_key(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_room().await;
+    let public = json!({"join_rule": "public"});
+    alice
+        .set_state(&room, "m.room.join_rules", "x", public)
+        .await
+        .ok();
+    bob.join(&room).await.refused(403, "M_FORBIDDEN");
+    alice.invite(&room, &bob).await.ok();
+    bob.join(&room).await.ok();
+    let levels = json!({"events_default": 100});
+    let answer = alice
+        .set_state(&room, "m.room.power_levels", "x", levels)
+        .await;
+    answer.ok();
+    bob.send(&room, "still allowed to speak").await;
+    server.restart().await;
+    bob.send(&room, "and so after a restart").await;
 }

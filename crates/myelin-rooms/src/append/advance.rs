@@ -5,15 +5,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use myelin_core::{
     event::Event,
+    json,
     membership::Membership,
-    trie::{Apply, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_MEMBER, TYPE_POWER_LEVELS},
+    trie::{
+        Apply, StateKey, TYPE_CREATE, TYPE_HISTORY_VISIBILITY, TYPE_JOIN_RULES, TYPE_MEMBER,
+        TYPE_POWER_LEVELS,
+    },
 };
 use myelin_store::{
-    LogKind, LogWrite, Read, StoreError, WriteSet,
+    EMPTY_STRING, LogKind, LogWrite, Read, StoreError, WriteSet,
     departures::{self, Departure},
     events::{self, StoredEvent},
     forgotten_rooms,
     memberships::{self, UserMembership},
+    open_rooms::{self, Aspect},
     state_nodes,
 };
 use ruma::UserId;
@@ -61,14 +66,40 @@ pub(super) async fn advance_state(
     }
     head.row.root = Bytes::from(root.to_bytes());
     head.pending_events.insert(number, Arc::clone(event));
-    match numbers.event_type {
-        TYPE_CREATE => head.create = Some(Arc::clone(event)),
-        TYPE_POWER_LEVELS => head.power_levels = Some(Arc::clone(event)),
-        TYPE_JOIN_RULES => head.join_rules = Some(Arc::clone(event)),
-        TYPE_MEMBER => advance_member(rooms, head, writes, (before, event, number, state_key)),
-        _ => {}
+    if numbers.event_type == TYPE_MEMBER {
+        advance_member(rooms, head, writes, (before, event, number, state_key));
+    } else if state_key == EMPTY_STRING {
+        advance_settings(head, writes, (event, numbers.event_type));
     }
     Ok(())
+}
+
+/// Keeps what the next events and the other tables need of the room's settings. An event of such a
+/// type with a state key that is not empty sets nothing.
+fn advance_settings(
+    head: &mut Head,
+    writes: &mut WriteSet,
+    (event, event_type): (&Arc<Event>, i64),
+) {
+    let says = |key: &str, value: &str| {
+        let content = json::parse_object(event.content.get().as_bytes());
+        let found = content.ok().and_then(|mut content| content.remove(key));
+        found.is_some_and(|found| found.as_str() == Some(value))
+    };
+    let room = head.row.room;
+    match event_type {
+        TYPE_CREATE => head.create = Some(Arc::clone(event)),
+        TYPE_POWER_LEVELS => head.power_levels = Some(Arc::clone(event)),
+        TYPE_JOIN_RULES => {
+            open_rooms::upsert(writes, room, Aspect::Joining, says("join_rule", "public"));
+            head.join_rules = Some(Arc::clone(event));
+        }
+        TYPE_HISTORY_VISIBILITY => {
+            let is_open = says("history_visibility", "world_readable");
+            open_rooms::upsert(writes, room, Aspect::Reading, is_open);
+        }
+        _ => {}
+    }
 }
 
 /// Keeps the membership tables and the counts beside a new member event.

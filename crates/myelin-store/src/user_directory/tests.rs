@@ -9,12 +9,8 @@ fn user(number: i64, user_id: &str) -> User {
     User {
         number,
         user_id: user_id.to_owned(),
-        password_hash: None,
-        created_ms: 0,
-        deactivated_ms: None,
-        admin: false,
-        guest: false,
         version: 1,
+        ..User::default()
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use myelin_accounts::invite_wishes;
+use myelin_core::invite_permission::InvitePermission;
 use myelin_store::{
     Read, StoreResult,
     account_data::{self, AccountData, NO_ROOM},
     events::StoredEvent,
 };
-use ruma::RoomId;
+use ruma::{RoomId, UserId};
 
 use super::poll::Poll;
 use crate::{Syncs, filter::EventFilter, render::quoted};
@@ -47,6 +49,22 @@ impl Syncs {
         }
         let names = self.store.interned(&[user]).await?;
         Ok(names.iter().any(|name| poll.ignores(name)))
+    }
+
+    /// Whether the user does not want to be told of another's invitations.
+    pub(super) async fn is_unwanted(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        sender: i64,
+    ) -> StoreResult<bool> {
+        let wishes = invite_wishes(&self.store, read, poll.user()).await?;
+        let names = self.store.interned(&[sender]).await?;
+        let id = names
+            .first()
+            .and_then(|name| std::str::from_utf8(name).ok());
+        let id = id.and_then(|id| <&UserId>::try_from(id).ok());
+        Ok(id.is_some_and(|id| wishes.of(id) != InvitePermission::Allow))
     }
 
     /// Keeps the events of users whom the user does not ignore, and those of the state, which

@@ -161,8 +161,8 @@ impl Syncs {
         Ok(has_content.then_some(room))
     }
 
-    /// A room that the user looks at from outside: stripped state, unless it is somebody whom the
-    /// user ignores who invites.
+    /// A room that the user looks at from outside: stripped state, unless it is somebody whose
+    /// invitations the user does not want who invites.
     async fn outside(
         &self,
         poll: &Poll,
@@ -173,7 +173,9 @@ impl Syncs {
         let Some(member) = events::find(read, event).await? else {
             return Ok(None);
         };
-        if self.is_ignored(poll, member.sender).await? {
+        if self.is_ignored(poll, member.sender).await?
+            || key == "invite_state" && self.is_unwanted(poll, read, member.sender).await?
+        {
             return Ok(None);
         }
         let mut text = format!(r#"{}:{{"{key}":{{"events":"#, quoted(room_id.as_str()));
