@@ -94,7 +94,11 @@ impl Syncs {
             if let Some(found) = found {
                 return Ok(found);
             }
-            live.beyond(applied - 1).await;
+            // What was read from the database is in the log by now, and this node's own commits
+            // arrive here on their own.
+            if live.catch_up().await? < applied {
+                live.beyond(applied - 1).await;
+            }
         }
     }
 

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings};
+use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings, SendEvent};
 use myelin_store::Counts;
-use myelin_testkit::{Mode, TestServer, User, run, text};
+use myelin_testkit::{Mode, TestServer, User, encode, run, text};
 use ruma::{CanonicalJsonObject, RoomId, RoomVersionId, UserId};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 /// With two nodes in turns each one reads what the other has changed, so cost is counted on one.
@@ -30,6 +31,8 @@ on_one_node!(
     a_message_costs_the_same_in_a_room_of_any_size,
     a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms,
     a_sync_with_one_event_costs_the_same_with_any_number_of_rooms,
+    a_lazy_sync_reads_no_members_but_those_it_shows,
+    a_filter_looks_at_a_thousand_events,
 );
 
 /// Requests in flight at once while a test prepares.
@@ -85,6 +88,73 @@ async fn a_sync_with_one_event_costs_the_same_with_any_number_of_rooms(server: &
         2 * with_many.statements <= 3 * with_few.statements,
         "{with_many:?} and {with_few:?}"
     );
+}
+
+async fn a_lazy_sync_reads_no_members_but_those_it_shows(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let small = room_of(server, &alice, 10).await;
+    let large = room_of(server, &alice, 2_000).await;
+    let poll = async |room: &str| {
+        let filter = json!({"room": {"rooms": [room], "state": {"lazy_load_members": true}}});
+        let path = format!("/sync?filter={}", encode(&filter.to_string()));
+        cost(server, async || drop(alice.get(&path).await.ok())).await
+    };
+    let of_small = poll(&small).await;
+    let of_large = poll(&large).await;
+    // The way to a member is longer where there are more of them, and the timeline's ten member
+    // events each have their own way to what they replaced.
+    assert!(of_small.rows_read < 100, "{of_small:?}");
+    assert!(of_large.rows_read < 250, "{of_large:?}");
+}
+
+async fn a_filter_looks_at_a_thousand_events(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let sticker = alice
+        .send_event(&room, "m.sticker", "s1", json!({}))
+        .await
+        .ok();
+    let filter = json!({"room": {
+        "timeline": {"types": ["m.sticker"]},
+        "state": {"types": []},
+    }});
+    let path = format!("/sync?filter={}", encode(&filter.to_string()));
+    let timeline = async || {
+        let sync = alice.get(&path).await.ok();
+        sync["rooms"]["join"][&room]["timeline"].clone()
+    };
+    send_many(server, (&alice, &room), 990).await;
+    let found = timeline().await;
+    assert_eq!(found["events"][0]["event_id"], sticker["event_id"]);
+    send_many(server, (&alice, &room), 30).await;
+    let found = timeline().await;
+    assert_eq!(
+        (&found["events"], &found["limited"]),
+        (&json!([]), &json!(true))
+    );
+    let looked = cost(server, async || drop(timeline().await)).await;
+    assert!((1_000..1_050).contains(&looked.rows_read), "{looked:?}");
+}
+
+async fn send_many(server: &TestServer, (sender, room): (&User, &str), count: usize) {
+    let room_id = Arc::new(RoomId::parse(room).unwrap());
+    let sender = Arc::new(UserId::parse(&sender.id).unwrap());
+    let rooms = server.rooms();
+    side_by_side(0..count, |_| {
+        let (rooms, room_id, sender) = (rooms.clone(), room_id.clone(), sender.clone());
+        async move {
+            let event = SendEvent {
+                room_id: &room_id,
+                sender: &sender,
+                event_type: "m.room.message",
+                content: CanonicalJsonObject::new(),
+                transaction: None,
+                acting: None,
+            };
+            rooms.send(event).await.unwrap();
+        }
+    })
+    .await;
 }
 
 /// What the request costs the second time: the first one fills the caches.

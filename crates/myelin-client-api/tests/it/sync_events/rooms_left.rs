@@ -17,6 +17,8 @@ three_modes!(
     a_room_joined_again_goes_on,
     a_room_joined_again_after_its_end_was_seen_comes_whole,
     an_invite_after_leaving_is_an_invite,
+    a_knock_shows_what_it_is_at,
+    a_room_forgotten_is_gone,
     state_after_tells_of_leaving,
 );
 
@@ -233,6 +235,62 @@ async fn an_invite_after_leaving_is_an_invite(server: &TestServer) {
     alice.invite(&room, &bob).await.ok();
     let sync = bob.sync(Some(&since)).await;
     assert_eq!(section(&sync, &room), Some("invite"));
+}
+
+async fn a_knock_shows_what_it_is_at(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_room_with(json!({"name": "Kitchen"})).await;
+    let rule = json!({"join_rule": "knock"});
+    alice
+        .set_state(&room, "m.room.join_rules", "", rule)
+        .await
+        .ok();
+    let since = next_batch(&bob).await;
+    bob.post(&format!("/knock/{}", encode(&room)), json!({}))
+        .await
+        .ok();
+    for since in [None, Some(since.as_str())] {
+        let sync = bob.sync(since).await;
+        assert_eq!(section(&sync, &room), Some("knock"));
+        let state = super::events(&sync["rooms"]["knock"][&room]["knock_state"]);
+        let own = state.last().unwrap();
+        assert_eq!(own["content"]["membership"], "knock");
+        for event in &state {
+            let keys: Vec<&String> = event.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["content", "sender", "state_key", "type"]);
+        }
+        let kinds = kinds(&sync["rooms"]["knock"][&room]["knock_state"]);
+        for kind in ["m.room.create/", "m.room.join_rules/", "m.room.name/"] {
+            assert!(kinds.contains(&kind.to_owned()), "{kind} in {sync}");
+        }
+    }
+    let since = next_batch(&bob).await;
+    bob.leave(&room).await.ok();
+    assert_eq!(section(&bob.sync(Some(&since)).await, &room), Some("leave"));
+}
+
+async fn a_room_forgotten_is_gone(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = room_with(&alice, &bob).await;
+    alice.send(&room, "a secret").await;
+    let since = next_batch(&bob).await;
+    bob.leave(&room).await.ok();
+    let seen = next_batch(&bob).await;
+    bob.post(&format!("/rooms/{}/forget", encode(&room)), json!({}))
+        .await
+        .ok();
+    let filter = json!({"room": {"include_leave": true}});
+    for since in [None, Some(seen.as_str())] {
+        let sync = sync_filtered(&bob, since, filter.clone()).await;
+        assert_eq!(section(&sync, &room), None, "{sync}");
+    }
+    // A device that has not heard of it is told that it is over, and nothing else.
+    let sync = bob.sync(Some(&since)).await;
+    assert_eq!(section(&sync, &room), Some("leave"));
+    let own = [format!("m.room.member/{}", bob.id)];
+    assert_eq!(kinds(&sync["rooms"]["leave"][&room]["timeline"]), own);
 }
 
 async fn state_after_tells_of_leaving(server: &TestServer) {
