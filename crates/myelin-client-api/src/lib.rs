@@ -5,9 +5,11 @@
 
 mod account;
 mod admin;
+mod alias;
 mod config;
 mod context;
 mod device;
+mod directory;
 mod discovery;
 mod error;
 mod event_pages;
@@ -27,6 +29,7 @@ mod reporting;
 mod require_self;
 mod room;
 mod session;
+mod settings;
 mod state;
 mod sync;
 mod tag;
@@ -37,12 +40,15 @@ mod user_directory;
 mod v1;
 mod voip;
 
+use std::sync::Arc;
+
 use axum::{Router, extract::FromRef};
 use http::Method;
 use myelin_http::{App, Routes};
 use myelin_rooms::Rooms;
 use myelin_sync::Syncs;
-use ruma::RoomVersionId;
+
+pub use settings::ClientApiSettings;
 
 pub(crate) use error::Error;
 
@@ -55,20 +61,20 @@ pub struct ClientApi {
     pub rooms: Rooms,
     /// The read models.
     pub syncs: Syncs,
-    /// The version of rooms whose creator names none.
-    pub default_room_version: RoomVersionId,
+    /// What the operator set.
+    pub settings: Arc<ClientApiSettings>,
 }
 
 impl ClientApi {
     /// The API over a server. One value, and its clones, serve a whole node.
-    pub fn new(app: App, default_room_version: RoomVersionId) -> Self {
+    pub fn new(app: App, settings: ClientApiSettings) -> Self {
         let rooms = Rooms::new(app.server.clone(), app.store.clone());
         let syncs = Syncs::new(rooms.clone());
         Self {
             app,
             rooms,
             syncs,
-            default_room_version,
+            settings: Arc::new(settings),
         }
     }
 }
@@ -109,6 +115,8 @@ fn routes() -> Routes<ClientApi> {
         .merge(config::routes())
         .merge(context::routes())
         .merge(device::routes())
+        .merge(alias::routes())
+        .merge(directory::routes())
         .merge(discovery::routes())
         .merge(filter::routes())
         .merge(membership::routes())

@@ -1,5 +1,6 @@
-//! Making rooms, and looking at what is in them.
+//! Making rooms, what they are called, and what is in them.
 
+mod aliases;
 mod create_room;
 mod get_event_by_timestamp;
 mod get_room_event;
@@ -11,6 +12,7 @@ use crate::ClientApi;
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
+        .endpoint(aliases::aliases)
         .endpoint(create_room::create_room)
         .endpoint(get_event_by_timestamp::get_event_by_timestamp)
         .endpoint(get_room_event::get_room_event)

@@ -2,6 +2,7 @@
 
 mod advance;
 mod auth_state;
+mod facts;
 mod invitation;
 mod member_profile;
 mod redaction;
@@ -292,7 +293,7 @@ impl OpenRoom<'_> {
         auth::check(&head.version, &event, find).map_err(AppendError::Forbidden)?;
         let (event, number) = self.accept(event, draft).await?;
         if let Some(target) = target {
-            self.redact(target, (&event, number))?;
+            self.redact(target, (&event, number)).await?;
         }
         Ok((event, number))
     }

@@ -8,7 +8,7 @@ use myelin_core::{
     auth,
     event::{self, NewEvent},
 };
-use myelin_store::{StoreError, aliases, published_rooms, rooms, transactions::Transaction};
+use myelin_store::{StoreError, aliases, directory, rooms, transactions::Transaction};
 use ruma::{
     CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId,
     RoomVersionId, UserId,
@@ -215,7 +215,7 @@ impl Rooms {
             aliases::insert(&mut room.writes, alias.as_str(), number, creator);
         }
         if create.publish {
-            published_rooms::insert(&mut room.writes, number);
+            directory::publish_new(&mut room.writes, number);
         }
         self.remember(&mut room.writes, transaction, number);
         let committed = self.settle(room.submit()?).await?;

@@ -7,6 +7,7 @@ mod aliases;
 mod append;
 mod change_state;
 mod create;
+mod directory;
 mod head;
 mod jobs;
 mod members;
@@ -28,10 +29,11 @@ use std::sync::{Arc, atomic::AtomicU64};
 use myelin_core::server::Server;
 use myelin_store::Store;
 
-pub use aliases::AliasError;
+pub use aliases::{AliasError, CanonicalAliasError};
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
+pub use directory::{DirectoryPage, DirectoryPlace, DirectoryRequest, ListedRoom, PublishError};
 pub use members::{EventPages, MemberFilter};
 pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,

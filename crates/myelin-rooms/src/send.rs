@@ -4,7 +4,8 @@ use myelin_store::{StoreError, events};
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    ActingDevice, AppendError, ClientTransaction, InviteError, JoinError, LeaveError, Rooms,
+    ActingDevice, AppendError, CanonicalAliasError, ClientTransaction, InviteError, JoinError,
+    LeaveError, Rooms,
     append::{Draft, OpenRoom},
     numbers::EventNumbers,
 };
@@ -69,6 +70,9 @@ pub enum SendError {
     /// A member event by which its sender would leave.
     #[error("{0}")]
     Leave(LeaveError),
+    /// A canonical alias that does not lead to the room.
+    #[error("{0}")]
+    CanonicalAlias(CanonicalAliasError),
     /// The event did not enter the room.
     #[error("{0}")]
     Append(AppendError),

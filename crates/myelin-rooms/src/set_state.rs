@@ -52,6 +52,12 @@ impl Rooms {
             if let Some(standing) = room.standing(&draft).await? {
                 return Ok(standing);
             }
+            if set.event_type == "m.room.canonical_alias" && set.state_key.is_empty() {
+                let checked = self
+                    .check_canonical_alias(&mut room, &draft.content)
+                    .await?;
+                checked.map_err(SendError::CanonicalAlias)?;
+            }
             let (event, _) = room.append(&draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(event.event_id.clone());

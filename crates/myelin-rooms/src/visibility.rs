@@ -187,7 +187,7 @@ impl Rooms {
     }
 }
 
-fn not_in_room(room_id: &RoomId, user: &UserId) -> AccessError {
+pub(crate) fn not_in_room(room_id: &RoomId, user: &UserId) -> AccessError {
     AccessError::NotInRoom {
         user: user.to_string(),
         room_id: room_id.to_string(),

@@ -18,3 +18,24 @@ CREATE TABLE forgotten_rooms (
     room {int} NOT NULL,
     PRIMARY KEY (user_number, room)
 ){table_options};
+
+-- Each room's size, and whether it stands in the public directory: so a page of the directory, the
+-- largest rooms first, is a walk along one index.
+CREATE TABLE directory (
+    room {int} NOT NULL PRIMARY KEY,
+    published {int} NOT NULL,
+    joined {int} NOT NULL
+){table_options};
+INSERT INTO directory (room, published, joined)
+    SELECT rooms.room, CASE WHEN published_rooms.room IS NULL THEN 0 ELSE 1 END, rooms.joined
+    FROM rooms LEFT JOIN published_rooms ON published_rooms.room = rooms.room;
+CREATE INDEX directory_by_size ON directory (joined, room) WHERE published = 1;
+DROP TABLE published_rooms;
+
+-- What the directory shows of a room, as its state has it now: one row for each thing it has.
+CREATE TABLE room_facts (
+    room {int} NOT NULL,
+    fact {int} NOT NULL,
+    value {bytes} NOT NULL,
+    PRIMARY KEY (room, fact)
+){table_options};

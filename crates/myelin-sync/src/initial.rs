@@ -4,11 +4,10 @@
 use myelin_core::membership::Membership;
 use myelin_rooms::{RoomView, Standing};
 use myelin_store::{
-    LogKind, Read, StoreResult,
+    LogKind, Read, StoreResult, directory,
     events::StoredEvent,
     log,
     memberships::{self, UserMembership},
-    published_rooms,
 };
 use ruma::OwnedRoomId;
 
@@ -89,7 +88,7 @@ impl Syncs {
             room_id: self.rooms.room_id(room).await?,
             newest,
             state: self.rooms.state(read, room, &root).await?,
-            is_published: published_rooms::exists(read, room).await?,
+            is_published: directory::is_published(read, room).await?,
             view,
         })
     }

@@ -12,13 +12,13 @@ use http::Request;
 use myelin_accounts::{
     AccountSettings, PasswordCost, RegistrationSettings, find_or_make_signing_key,
 };
-use myelin_client_api::ClientApi;
+use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::{environment::Clock, server::Server};
 use myelin_http::{App, HttpSettings};
 use myelin_rooms::Rooms;
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use myelin_testdb::Cluster;
-use ruma::{OwnedServerName, RoomVersionId};
+use ruma::OwnedServerName;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
@@ -264,7 +264,7 @@ impl TestServer {
         });
         let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
         let app = App::new(server, store, Arc::new(accounts), self.http.lock().clone());
-        let api = ClientApi::new(app.clone(), RoomVersionId::V12);
+        let api = ClientApi::new(app.clone(), ClientApiSettings::default());
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();

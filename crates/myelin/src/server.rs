@@ -7,7 +7,7 @@ use axum::Router;
 use myelin_accounts::{
     AccountSettings, ImportedKey, RegistrationSettings, Terms, find_or_make_signing_key,
 };
-use myelin_client_api::ClientApi;
+use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::{
     environment::{Chance, Clock},
     server::Server,
@@ -70,7 +70,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
             return Err(error);
         }
     };
-    let api = ClientApi::new(app.clone(), settings.rooms.default_version.clone());
+    let api = ClientApi::new(app.clone(), client_api_settings(settings));
     let mut background = JoinSet::new();
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
@@ -266,6 +266,13 @@ pub(crate) fn account_settings(settings: &Settings) -> AccountSettings {
         config::PasswordCost::Low => myelin_accounts::PasswordCost::Low,
     };
     AccountSettings::new(registration, cost)
+}
+
+fn client_api_settings(settings: &Settings) -> ClientApiSettings {
+    ClientApiSettings {
+        default_room_version: settings.rooms.default_version.clone(),
+        public_rooms_without_login: settings.directory.public_without_login,
+    }
 }
 
 pub(crate) async fn signing_key(

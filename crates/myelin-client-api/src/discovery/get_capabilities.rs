@@ -20,7 +20,7 @@ pub(crate) async fn get_capabilities(
     let answer = json!({
         "capabilities": {
             "m.room_versions": {
-                "default": api.default_room_version.as_str(),
+                "default": api.settings.default_room_version.as_str(),
                 "available": available,
             },
             "m.change_password": {"enabled": true},

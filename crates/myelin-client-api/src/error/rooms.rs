@@ -4,8 +4,9 @@ use http::StatusCode;
 use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
-    AccessError, AliasError, AppendError, ChangeStateError, CreateRoomError, ForgetError,
-    InviteError, JoinError, KnockError, LeaveError, ModerationError, ReportError, SendError,
+    AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
+    ForgetError, InviteError, JoinError, KnockError, LeaveError, ModerationError, PublishError,
+    ReportError, SendError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -52,6 +53,16 @@ impl From<SendError> for Error {
             SendError::Join(error) => return error.into(),
             SendError::Invite(error) => return error.into(),
             SendError::Leave(error) => return error.into(),
+            SendError::CanonicalAlias(error @ CanonicalAliasError::Malformed(_)) => {
+                MatrixError::invalid_param(format!("{error}."))
+            }
+            SendError::CanonicalAlias(error @ CanonicalAliasError::Elsewhere(_)) => {
+                MatrixError::new(
+                    StatusCode::BAD_REQUEST,
+                    ErrorCode::BadAlias,
+                    format!("{error}."),
+                )
+            }
             SendError::Append(error) => append(error),
             SendError::Store(error) => error.into(),
         })
@@ -158,7 +169,27 @@ impl From<AliasError> for Error {
             AliasError::Unknown(_) | AliasError::OtherServer(_) => {
                 MatrixError::not_found(format!("{error}."))
             }
+            AliasError::Invalid(_) => MatrixError::invalid_param(format!("{error}.")),
+            AliasError::Taken(_) => MatrixError::new(
+                StatusCode::CONFLICT,
+                ErrorCode::Unknown,
+                format!("{error}."),
+            ),
+            AliasError::NotInRoom { .. } | AliasError::NotYours(_) => {
+                MatrixError::forbidden(format!("{error}."))
+            }
+            AliasError::Append(error) => append(error),
             AliasError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<PublishError> for Error {
+    fn from(error: PublishError) -> Self {
+        Self(match error {
+            PublishError::Unknown(_) => MatrixError::not_found(format!("{error}.")),
+            PublishError::Forbidden(_) => MatrixError::forbidden(format!("{error}.")),
+            PublishError::Store(error) => error.into(),
         })
     }
 }

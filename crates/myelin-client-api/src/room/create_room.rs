@@ -1,5 +1,6 @@
 //! `POST /_matrix/client/v3/createRoom`
 
+use http::StatusCode;
 use myelin_core::json;
 use myelin_http::{Client, MatrixError};
 use myelin_rooms::{CreateRoom, InitialState, Preset, RoomSettings};
@@ -23,12 +24,22 @@ pub(crate) async fn create_room(
     api: ClientApi,
     client: Client<Request>,
 ) -> Result<Response, Error> {
-    let Client { user, body, .. } = client;
+    let Client {
+        user, guest, body, ..
+    } = client;
+    if guest {
+        return Err(MatrixError::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::GuestAccessForbidden,
+            "Guests cannot create rooms.",
+        )
+        .into());
+    }
     if !body.invite_3pid.is_empty() {
         let message = "This server cannot invite by e-mail address or telephone number.";
         return Err(MatrixError::forbidden(message).into());
     }
-    let public = body.visibility == Visibility::Public;
+    let public = is_public(&body.visibility)?;
     let initial_state = body
         .initial_state
         .iter()
@@ -52,11 +63,22 @@ pub(crate) async fn create_room(
     Ok(Response::new(created.room_id))
 }
 
+fn is_public(visibility: &Visibility) -> Result<bool, MatrixError> {
+    match visibility {
+        Visibility::Public => Ok(true),
+        Visibility::Private => Ok(false),
+        other => Err(MatrixError::invalid_param(format!(
+            "`{}` is not a visibility.",
+            other.as_str()
+        ))),
+    }
+}
+
 fn room_version(
     api: &ClientApi,
     wanted: Option<&RoomVersionId>,
 ) -> Result<RoomVersionId, MatrixError> {
-    let version = wanted.unwrap_or(&api.default_room_version);
+    let version = wanted.unwrap_or(&api.settings.default_room_version);
     if version
         .rules()
         .is_some_and(|rules| rules.disposition == RoomVersionDisposition::Stable)
@@ -65,7 +87,7 @@ fn room_version(
     }
     let message = format!("This server cannot create rooms of version {version}.");
     Err(MatrixError::new(
-        http::StatusCode::BAD_REQUEST,
+        StatusCode::BAD_REQUEST,
         ErrorCode::UnsupportedRoomVersion,
         message,
     ))

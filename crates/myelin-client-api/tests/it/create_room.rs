@@ -3,6 +3,8 @@
 use myelin_testkit::{TestServer, User, text, three_modes};
 use serde_json::{Value, json};
 
+use crate::covers;
+
 three_modes!(
     makes_a_private_room_of_the_default_version,
     presets_decide_who_may_join,
@@ -15,7 +17,20 @@ three_modes!(
     rooms_made_alike_at_one_time_are_two,
     refuses_an_alias_that_is_taken,
     refuses_what_makes_no_room,
+    what_is_named_counts_more_than_initial_state,
+    settings_that_contradict_the_rules_make_no_room,
+    what_the_server_says_of_the_room_stays,
+    refuses_invitations_that_it_cannot_send,
+    the_first_events_come_in_the_order_of_the_specification,
+    a_room_can_be_encrypted_from_the_start,
 );
+
+covers! {
+    "POST /_matrix/client/v3/createRoom":
+        works = makes_a_private_room_of_the_default_version,
+        400 = refuses_what_makes_no_room,
+        403 = refuses_invitations_that_it_cannot_send;
+}
 
 async fn makes_a_private_room_of_the_default_version(server: &TestServer) {
     let alice = server.user("alice").await;
@@ -218,6 +233,10 @@ async fn refuses_what_makes_no_room(server: &TestServer) {
         json!({"name": 5}),
         json!({"invite": "bob"}),
         json!({"preset": {}}),
+        json!({"initial_state": [{"type": 5, "content": {}}]}),
+        json!({"initial_state": [{"type": "org.example.x", "content": 5}]}),
+        json!({"power_level_content_override": []}),
+        json!({"creation_content": "m.space"}),
     ] {
         alice
             .post("/createRoom", body)
@@ -230,6 +249,17 @@ async fn refuses_what_makes_no_room(server: &TestServer) {
         .await
         .refused(400, "M_UNSUPPORTED_ROOM_VERSION");
     for body in [
+        json!({"preset": "secret_chat"}),
+        json!({"visibility": "friends"}),
+        json!({"room_alias_name": ""}),
+        json!({"room_alias_name": "with space"}),
+    ] {
+        alice
+            .post("/createRoom", body)
+            .await
+            .refused(400, "M_INVALID_PARAM");
+    }
+    for body in [
         json!({"room_alias_name": "a:b"}),
         json!({"room_alias_name": "a".repeat(300)}),
         json!({"invite": ["no user id"]}),
@@ -239,6 +269,165 @@ async fn refuses_what_makes_no_room(server: &TestServer) {
         assert!([400, 413].contains(&answer.status), "{}", answer.text);
         assert!(answer.body["errcode"].is_string(), "{}", answer.text);
     }
+}
+
+async fn what_is_named_counts_more_than_initial_state(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let request = json!({
+        "name": "Kitchen",
+        "topic": "Dinner",
+        "initial_state": [
+            {"type": "m.room.name", "content": {"name": "Cellar"}},
+            {"type": "m.room.topic", "content": {"topic": "Wine"}},
+        ],
+    });
+    let room = alice.create_room_with(request).await;
+    assert_eq!(
+        content(&alice, &room, "m.room.name").await,
+        json!({"name": "Kitchen"})
+    );
+    let text = json!([{"body": "Dinner", "mimetype": "text/plain"}]);
+    assert_eq!(
+        content(&alice, &room, "m.room.topic").await,
+        json!({"topic": "Dinner", "m.topic": {"m.text": text}})
+    );
+    let page = alice.messages(&room, "dir=b&limit=50").await.ok();
+    assert!(!page.to_string().contains("Cellar"), "{page}");
+}
+
+async fn settings_that_contradict_the_rules_make_no_room(server: &TestServer) {
+    let alice = server.user("alice").await;
+    for request in [
+        // Creators stand above all levels.
+        json!({"power_level_content_override": {"users": {&alice.id: 100}}}),
+        // The creator could not set the name.
+        json!({
+            "room_version": "11",
+            "name": "Kitchen",
+            "power_level_content_override": {"users": {&alice.id: 0}},
+        }),
+        json!({"power_level_content_override": {"ban": "high"}}),
+        json!({"power_level_content_override": {"users": {"nobody": 1}}}),
+        json!({"initial_state": [{"type": "m.room.create", "content": {}}]}),
+        json!({"creation_content": {"additional_creators": "bob"}}),
+        json!({
+            "preset": "trusted_private_chat",
+            "invite": ["@bob:localhost"],
+            "creation_content": {"additional_creators": "bob"},
+        }),
+        json!({"creation_content": {"additional_creators": ["bob"]}}),
+        json!({"invite": [alice.id]}),
+    ] {
+        alice
+            .post("/createRoom", request.clone())
+            .await
+            .refused(400, "M_INVALID_ROOM_STATE");
+    }
+    let rooms = alice.sync(None).await["rooms"].clone();
+    assert!(
+        rooms.get("join").is_none_or(|joined| joined == &json!({})),
+        "a room is left: {rooms}"
+    );
+}
+
+async fn what_the_server_says_of_the_room_stays(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let forged = json!({
+        "creator": "@mallory:localhost",
+        "room_version": "1",
+        "m.federate": false,
+        "predecessor": {"room_id": "!old:localhost"},
+    });
+    for version in ["10", "11", "12"] {
+        let request = json!({"room_version": version, "creation_content": forged});
+        let room = alice.create_room_with(request).await;
+        let create = content(&alice, &room, "m.room.create").await;
+        assert_eq!(create["room_version"], version);
+        assert_eq!(create["m.federate"], false);
+        assert_eq!(create["predecessor"]["room_id"], "!old:localhost");
+        if version == "10" {
+            assert_eq!(create["creator"], alice.id);
+        } else {
+            assert!(create.get("creator").is_none(), "{create}");
+        }
+    }
+}
+
+async fn refuses_invitations_that_it_cannot_send(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let by_address = json!([{
+        "id_server": "identity.example",
+        "id_access_token": "abc",
+        "medium": "email",
+        "address": "bob@example.org",
+    }]);
+    for request in [
+        json!({"invite_3pid": by_address}),
+        json!({"invite": ["@bob:elsewhere.example"]}),
+    ] {
+        alice
+            .post("/createRoom", request)
+            .await
+            .refused(403, "M_FORBIDDEN");
+    }
+    // A name that is given twice is one invitation.
+    let bob = server.user("bob").await;
+    let room = alice
+        .create_room_with(json!({"invite": [bob.id, bob.id]}))
+        .await;
+    bob.join(&room).await.ok();
+}
+
+async fn the_first_events_come_in_the_order_of_the_specification(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let request = json!({
+        "room_alias_name": "tea",
+        "name": "Tea",
+        "topic": "Drinks",
+        "invite": ["@bob:localhost"],
+        "initial_state": [
+            {"type": "org.example.b", "content": {}},
+            {"type": "org.example.a", "content": {}},
+        ],
+    });
+    let room = alice.create_room_with(request).await;
+    let page = alice.messages(&room, "dir=f&limit=50").await.ok();
+    let events = page["chunk"].as_array().unwrap().iter();
+    let kinds: Vec<_> = events.map(|event| text(event, "type")).collect();
+    assert_eq!(
+        kinds,
+        [
+            "m.room.create",
+            "m.room.member",
+            "m.room.power_levels",
+            "m.room.canonical_alias",
+            "m.room.join_rules",
+            "m.room.history_visibility",
+            "m.room.guest_access",
+            "org.example.b",
+            "org.example.a",
+            "m.room.name",
+            "m.room.topic",
+            "m.room.member",
+        ]
+    );
+}
+
+async fn a_room_can_be_encrypted_from_the_start(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let encryption = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+    let state = json!({"type": "m.room.encryption", "content": encryption});
+    let room = alice
+        .create_room_with(
+            json!({"initial_state": [state], "creation_content": {"type": "m.space"}}),
+        )
+        .await;
+    assert_eq!(
+        content(&alice, &room, "m.room.encryption").await,
+        encryption
+    );
+    let create = content(&alice, &room, "m.room.create").await;
+    assert_eq!(create["type"], "m.space");
 }
 
 /// The content of a state event with an empty key.

@@ -4,6 +4,7 @@
 mod account_data;
 mod accounts;
 mod admin;
+mod alias;
 mod ban_user;
 mod change_password;
 mod counts;
@@ -13,6 +14,7 @@ mod create_room;
 mod create_typing_event;
 mod deactivate;
 mod devices;
+mod directory;
 mod discovery;
 mod every_endpoint;
 mod filter;

@@ -15,6 +15,7 @@ use myelin_core::{
 use myelin_store::{
     EMPTY_STRING, LogKind, LogWrite, Read, StoreError, WriteSet,
     departures::{self, Departure},
+    directory,
     events::{self, StoredEvent},
     forgotten_rooms,
     memberships::{self, UserMembership},
@@ -23,7 +24,7 @@ use myelin_store::{
 };
 use ruma::UserId;
 
-use super::{AppendError, Draft};
+use super::{AppendError, Draft, facts};
 use crate::{
     Rooms,
     head::{Head, StateEvent},
@@ -69,6 +70,7 @@ pub(super) async fn advance_state(
     if numbers.event_type == TYPE_MEMBER {
         advance_member(rooms, head, writes, (before, event, number, state_key));
     } else if state_key == EMPTY_STRING {
+        facts::record(writes, room, (numbers.event_type, event));
         advance_settings(head, writes, (event, numbers.event_type));
     }
     Ok(())
@@ -112,7 +114,11 @@ fn advance_member(
     let membership = Membership::of_content(&event.content).unwrap_or(Membership::Leave);
     let before = before.and_then(|event| Membership::of_content(&event.content));
     let count = |membership, wanted| i64::from(membership == Some(wanted));
-    head.row.joined += count(Some(membership), Membership::Join) - count(before, Membership::Join);
+    let more = count(Some(membership), Membership::Join) - count(before, Membership::Join);
+    head.row.joined += more;
+    if more != 0 {
+        directory::add_joined(writes, head.row.room, more);
+    }
     head.row.invited +=
         count(Some(membership), Membership::Invite) - count(before, Membership::Invite);
     head.remember_member(user, Some(Arc::clone(event)));

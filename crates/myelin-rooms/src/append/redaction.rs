@@ -6,15 +6,16 @@ use myelin_core::{
     auth::AuthError,
     event::{self, Event},
     power::PowerLevels,
+    trie::StateKey,
 };
 use myelin_store::{
-    Read, StoreError,
+    EMPTY_STRING, Read, StoreError,
     events::{self, Redaction, StoredEvent},
     redacted_originals, users,
 };
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId};
 
-use super::{AppendError, Draft, OpenRoom};
+use super::{AppendError, Draft, OpenRoom, facts};
 use crate::{Rooms, head::Head};
 
 const REDACTION: &str = "m.room.redaction";
@@ -113,7 +114,7 @@ async fn check(
 
 impl OpenRoom<'_> {
     /// Replaces the target by what is left of it, in the set that adds the redaction.
-    pub(super) fn redact(
+    pub(super) async fn redact(
         &mut self,
         target: Target,
         (redaction, number): (&Arc<Event>, i64),
@@ -128,6 +129,18 @@ impl OpenRoom<'_> {
         }
         let pruned = event::redact(&stored.json, &head.version).map_err(AppendError::Invalid)?;
         let left = event::from_stored(&pruned, id, &head.version).map_err(AppendError::Invalid)?;
+        if stored.state_key == Some(EMPTY_STRING) && facts::fact(stored.event_type).is_some() {
+            let key = StateKey {
+                event_type: stored.event_type,
+                state_key: EMPTY_STRING,
+            };
+            let store = &self.rooms.store;
+            let current = head.find_state(store, &mut self.read, &[key]).await?;
+            let current = current.into_iter().flatten().next();
+            if current.is_some_and(|current| current.event_id == left.event_id) {
+                facts::record(&mut self.writes, stored.room, (stored.event_type, &left));
+            }
+        }
         head.replace_redacted(stored.event, left);
         let expires_ms = self.rooms.server.now_ms().saturating_add(KEPT_MS);
         let expires_ms = i64::try_from(expires_ms).unwrap_or(i64::MAX);

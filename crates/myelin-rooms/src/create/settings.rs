@@ -1,6 +1,8 @@
 //! What a new room begins with: presets, power levels, and the order of the first events.
 
-use ruma::{CanonicalJsonObject, CanonicalJsonValue, Int, RoomAliasId, RoomVersionId};
+use std::collections::BTreeSet;
+
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, Int, OwnedUserId, RoomAliasId, RoomVersionId};
 
 use crate::{CreateRoom, InitialState};
 
@@ -88,22 +90,24 @@ pub(super) fn create_event(create: &CreateRoom<'_>) -> InitialState {
         content.remove("creator");
     }
     if create.settings.trusted && creators_rule(&create.room_version) && !create.invite.is_empty() {
-        let mut creators = match content.remove("additional_creators") {
-            Some(CanonicalJsonValue::Array(creators)) => creators,
-            _ => Vec::new(),
-        };
-        for user in &create.invite {
-            let user = CanonicalJsonValue::String(user.to_string());
-            if !creators.contains(&user) {
-                creators.push(user);
-            }
-        }
-        content.insert(
-            "additional_creators".to_owned(),
-            CanonicalJsonValue::Array(creators),
-        );
+        add_creators(&mut content, &create.invite);
     }
     state("m.room.create", "", content)
+}
+
+/// Adds to `additional_creators`; if that is no list, the rules will say so.
+fn add_creators(content: &mut CanonicalJsonObject, users: &[OwnedUserId]) {
+    let key = "additional_creators".to_owned();
+    let none = || CanonicalJsonValue::Array(Vec::new());
+    let CanonicalJsonValue::Array(creators) = content.entry(key).or_insert_with(none) else {
+        return;
+    };
+    for user in users {
+        let user = CanonicalJsonValue::String(user.to_string());
+        if !creators.contains(&user) {
+            creators.push(user);
+        }
+    }
 }
 
 /// What follows the create event, in the order of the specification.
@@ -146,7 +150,16 @@ pub(super) fn initial_state(
             one("guest_access", access),
         ));
     }
-    for wanted in &create.initial_state {
+    let is_overwritten = |wanted: &&InitialState| {
+        let named = wanted.event_type == "m.room.name" && create.name.is_some();
+        let described = wanted.event_type == "m.room.topic" && create.topic.is_some();
+        wanted.state_key.is_empty() && (named || described)
+    };
+    for wanted in create
+        .initial_state
+        .iter()
+        .filter(|wanted| !is_overwritten(wanted))
+    {
         let same = |event: &InitialState| {
             event.event_type == wanted.event_type && event.state_key == wanted.state_key
         };
@@ -158,9 +171,10 @@ pub(super) fn initial_state(
         events.push(state("m.room.name", "", one("name", name)));
     }
     if let Some(topic) = create.topic {
-        events.push(state("m.room.topic", "", one("topic", topic)));
+        events.push(state("m.room.topic", "", topic_content(topic)));
     }
-    for user in &create.invite {
+    let mut invited = BTreeSet::new();
+    for user in create.invite.iter().filter(|user| invited.insert(*user)) {
         let mut content = one("membership", "invite");
         if create.is_direct {
             content.insert("is_direct".to_owned(), CanonicalJsonValue::Bool(true));
@@ -168,6 +182,19 @@ pub(super) fn initial_state(
         events.push(state("m.room.member", user.as_str(), content));
     }
     events
+}
+
+/// The topic twice: for clients of every age, and as text of a kind (spec: "Extensible events").
+fn topic_content(topic: &str) -> CanonicalJsonObject {
+    let mut text = one("body", topic);
+    text.insert("mimetype".to_owned(), "text/plain".to_owned().into());
+    let block = CanonicalJsonObject::from([(
+        "m.text".to_owned(),
+        CanonicalJsonValue::Array(vec![text.into()]),
+    )]);
+    let mut content = one("topic", topic);
+    content.insert("m.topic".to_owned(), block.into());
+    content
 }
 
 fn power_levels(create: &CreateRoom<'_>) -> CanonicalJsonObject {

@@ -1,13 +1,13 @@
 //! Joining rooms that are open to the members of other rooms (spec: "Restricted rooms").
 
-use myelin_core::{membership::Membership, power::PowerLevels};
+use myelin_core::membership::Membership;
 use myelin_store::{StoreError, memberships};
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::JoinError;
-use crate::{Rooms, append::OpenRoom, head::Head};
+use crate::{Rooms, aliases::levels, append::OpenRoom, head::Head};
 
 /// Conditions looked at: more make no sense to people, and each costs a read.
 const CONDITIONS_MAX: usize = 200;
@@ -74,7 +74,7 @@ impl Rooms {
         &self,
         room: &mut OpenRoom<'_>,
     ) -> Result<Option<OwnedUserId>, StoreError> {
-        let Some(levels) = room.head().and_then(levels) else {
+        let Some(levels) = room.head().and_then(|head| levels(head)) else {
             return Ok(None);
         };
         let mut powerful: Vec<_> = levels
@@ -128,9 +128,4 @@ fn allowed_rooms(head: &mut Head) -> Option<Vec<OwnedRoomId>> {
         .filter(|condition: &Condition| condition.kind == "m.room_membership")
         .map(|condition| condition.room_id);
     is_restricted.then(|| conditions.collect())
-}
-
-fn levels(head: &mut Head) -> Option<PowerLevels> {
-    let create = head.create.as_deref()?;
-    PowerLevels::of_room(&head.version, create, head.power_levels.as_deref()).ok()
 }

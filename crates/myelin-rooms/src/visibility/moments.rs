@@ -75,7 +75,7 @@ fn content_of_event<T: DeserializeOwned>(json: &str) -> Option<T> {
 
 impl Rooms {
     /// Whether everybody may read the room as it is at a root.
-    pub(super) async fn is_world_readable(
+    pub(crate) async fn is_world_readable(
         &self,
         read: &mut Read,
         room: i64,

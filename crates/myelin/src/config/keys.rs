@@ -241,7 +241,7 @@ pub(super) const KEYS: &[Key] = &[
         "Check the certificates of those.").not_yet(),
 
     flag("directory.public_without_login", "false",
-        "Show the list of public rooms to anybody.").not_yet(),
+        "Show the list of public rooms to anybody."),
     flag("directory.public_over_federation", "false",
         "Show the list of public rooms to other servers.").not_yet(),
 

@@ -22,6 +22,7 @@ pub struct Settings {
     pub rate_limits: RateLimitSettings,
     pub registration: RegistrationSettings,
     pub support: SupportSettings,
+    pub directory: DirectorySettings,
     pub log: LogSettings,
 }
 
@@ -133,6 +134,12 @@ pub struct SupportSettings {
 pub enum PasswordCost {
     Default,
     Low,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectorySettings {
+    pub public_without_login: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -221,3 +221,15 @@ fn start_and_stop(data_dir: &Path) {
     let (log, status) = server.wait();
     assert!(status.success(), "{log}");
 }
+
+#[test]
+fn the_public_directory_needs_a_login_unless_told_otherwise() {
+    for (setting, status) in [("false", 401), ("true", 200)] {
+        let dir = tempfile::tempdir().unwrap();
+        let variable = ("MYELIN_DIRECTORY__PUBLIC_WITHOUT_LOGIN", setting);
+        let server = Process::start(dir.path(), &[variable]);
+        let answer = server.request("GET", "/_matrix/client/v3/publicRooms", "");
+        let wanted = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&wanted), "{setting}: {answer}");
+    }
+}
