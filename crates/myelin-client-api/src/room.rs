@@ -4,6 +4,7 @@ mod aliases;
 mod create_room;
 mod get_event_by_timestamp;
 mod get_room_event;
+mod upgrade_room;
 
 use myelin_http::Routes;
 
@@ -16,4 +17,5 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         .endpoint(create_room::create_room)
         .endpoint(get_event_by_timestamp::get_event_by_timestamp)
         .endpoint(get_room_event::get_room_event)
+        .endpoint(upgrade_room::upgrade_room)
 }

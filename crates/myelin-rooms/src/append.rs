@@ -75,10 +75,10 @@ pub(crate) struct OpenRoom<'a> {
     changed: bool,
 }
 
-/// A queued set and the head that it belongs to.
+/// A queued set and the heads that it moves.
 pub(crate) struct Queued {
-    room: i64,
-    generation: u64,
+    /// Room and generation.
+    heads: Vec<(i64, u64)>,
     submission: Submission,
 }
 
@@ -149,11 +149,15 @@ impl Rooms {
     pub(crate) async fn settle(&self, queued: Queued) -> Result<Option<Committed>, StoreError> {
         match queued.submission.await {
             Ok(committed) => {
-                self.heads.settle(queued.room, queued.generation).await;
+                for (room, generation) in queued.heads {
+                    self.heads.settle(room, generation).await;
+                }
                 Ok(Some(committed))
             }
             Err(error) => {
-                self.heads.forget(queued.room, queued.generation).await;
+                for (room, generation) in queued.heads {
+                    self.heads.forget(room, generation).await;
+                }
                 if matches!(error, StoreError::Conflict) {
                     Ok(None)
                 } else {
@@ -205,6 +209,18 @@ impl OpenRoom<'_> {
             .find_state(&self.rooms.store, &mut self.read, &[key])
             .await?;
         Ok(found.into_iter().next().flatten())
+    }
+
+    /// The state events of a type. Cost: their number.
+    pub(crate) async fn states(&mut self, event_type: &str) -> Result<Vec<Arc<Event>>, StoreError> {
+        let store = &self.rooms.store;
+        let event_type = store.find_interned(event_type.as_bytes()).await?;
+        match (self.locked.get(), event_type) {
+            (Some(head), Some(event_type)) => {
+                head.list_state(store, &mut self.read, event_type).await
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The state event of this name, which may be one that no room here ever had.
@@ -333,6 +349,22 @@ impl OpenRoom<'_> {
 
     /// Queues the set, head included, and lets the next one build on it.
     pub(crate) fn submit(mut self) -> Result<Queued, StoreError> {
+        let heads = vec![self.seal()?];
+        let submission = self.rooms.store.submit(std::mem::take(&mut self.writes));
+        Ok(Queued { heads, submission })
+    }
+
+    /// Queues what happened in two rooms as one set: it is there whole or not at all.
+    pub(crate) fn submit_with(mut self, mut other: OpenRoom<'_>) -> Result<Queued, StoreError> {
+        let heads = vec![self.seal()?, other.seal()?];
+        let mut writes = std::mem::take(&mut self.writes);
+        writes.append(std::mem::take(&mut other.writes));
+        let submission = self.rooms.store.submit(writes);
+        Ok(Queued { heads, submission })
+    }
+
+    /// Adds the head to the set; from here on it is ahead of the database.
+    fn seal(&mut self) -> Result<(i64, u64), StoreError> {
         let base = self.base;
         let head = self
             .locked
@@ -340,14 +372,8 @@ impl OpenRoom<'_> {
             .ok_or(StoreError::Missing { table: "rooms" })?;
         rooms::put(&mut self.writes, &head.row, base);
         head.in_flight += 1;
-        let (room, generation) = (head.row.room, head.generation);
-        let submission = self.rooms.store.submit(std::mem::take(&mut self.writes));
         self.changed = false;
-        Ok(Queued {
-            room,
-            generation,
-            submission,
-        })
+        Ok((head.row.room, head.generation))
     }
 }
 

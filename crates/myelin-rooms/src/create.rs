@@ -1,20 +1,17 @@
 //! Creating rooms: all first events in one write set, so that a room is there whole or not at all.
 
+mod first_event;
 mod settings;
 
-use std::sync::atomic::Ordering;
-
-use myelin_core::{
-    auth,
-    event::{self, NewEvent},
-};
 use myelin_store::{StoreError, aliases, directory, rooms, transactions::Transaction};
 use ruma::{
-    CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId,
-    RoomVersionId, UserId,
+    CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId,
+    UserId,
 };
 
+pub(crate) use first_event::empty_row;
 pub use settings::{Preset, RoomSettings};
+pub(crate) use settings::{creators_rule, room_id_is_random};
 
 use crate::{
     AppendError, ClientTransaction, Rooms,
@@ -25,8 +22,6 @@ use crate::{
 /// Most users that can be invited while a room is created: with them its events still fit one
 /// commit.
 const INVITES_MAX: usize = 100;
-/// How far the times of create events may run ahead of the clock.
-const AHEAD_MAX_MS: u64 = 10_000;
 /// Most state events that a client can ask for beyond those of the preset.
 const INITIAL_STATE_MAX: usize = 100;
 
@@ -166,35 +161,16 @@ impl Rooms {
             event_type: first.event_type.clone(),
             error,
         };
-        let named = settings::room_id_is_random(&create.room_version)
-            .then(|| {
-                RoomId::parse(format!(
-                    "!{}:{}",
-                    self.server.random_letters(18),
-                    self.server.name
-                ))
-            })
-            .transpose()
-            .map_err(|_| StoreError::Malformed {
-                table: "rooms",
-                reason: "the server name makes no room id",
-            })?;
-        let new = NewEvent {
-            room_id: named.as_deref(),
-            sender: create.creator,
-            event_type: &first.event_type,
-            state_key: Some(""),
-            content: first.content.clone(),
-            redacts: None,
-            prev_events: &[],
-            auth_events: &[],
-            depth: 1,
-            origin_server_ts: self.creation_time_ms(),
+        let named = if room_id_is_random(&create.room_version) {
+            Some(self.random_room_id()?)
+        } else {
+            None
         };
-        let event = event::create(new, &create.room_version, &self.server)
-            .map_err(|error| invalid(AppendError::Invalid(error)))?;
-        auth::check(&create.room_version, &event, |_, _| None)
-            .map_err(|error| invalid(AppendError::Forbidden(error)))?;
+        let content = first.content.clone();
+        let version = &create.room_version;
+        let event = self
+            .first_event(create.creator, (version, named.as_deref()), content)
+            .map_err(invalid)?;
         let room_id = event.room_id.clone();
 
         let numbers = self.store.intern(&[room_id.as_bytes()]).await?;
@@ -222,25 +198,6 @@ impl Rooms {
         Ok(committed.map(|_| room_id))
     }
 
-    /// A time for a create event that no other of this node has. Since version 12 the event's hash
-    /// is the room's id, so that two rooms made alike in one millisecond would be one.
-    fn creation_time_ms(&self) -> u64 {
-        let now_ms = self.server.now_ms();
-        let next = |newest_ms: u64| {
-            // A clock that was set back is followed, for times must not lie far ahead.
-            let is_near = newest_ms <= now_ms + AHEAD_MAX_MS;
-            if is_near {
-                now_ms.max(newest_ms + 1)
-            } else {
-                now_ms
-            }
-        };
-        let newest_ms = &self.newest_creation_ms;
-        let update = |newest_ms| Some(next(newest_ms));
-        let before_ms = newest_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
-        before_ms.map_or(now_ms, next)
-    }
-
     /// Appends everything that follows the create event.
     async fn append_initial(
         &self,
@@ -261,7 +218,7 @@ impl Rooms {
         Ok(())
     }
 
-    async fn initial_draft<'a>(
+    pub(crate) async fn initial_draft<'a>(
         &self,
         sender: &'a UserId,
         state: &'a InitialState,
@@ -291,19 +248,5 @@ impl Rooms {
         } else {
             RoomAliasId::parse(alias).map_err(|_| invalid())
         }
-    }
-}
-
-fn empty_row(room: i64, version: &RoomVersionId) -> rooms::Room {
-    rooms::Room {
-        room,
-        version: 0,
-        room_version: version.to_string(),
-        extremities: Vec::new(),
-        depth: 0,
-        room_order: 0,
-        root: bytes::Bytes::new(),
-        joined: 0,
-        invited: 0,
     }
 }

@@ -86,6 +86,19 @@ struct Scan {
     more_after: Option<PublishedRoom>,
 }
 
+impl Scan {
+    /// Takes rooms up to the limit. Whether there are more, after the last one taken.
+    fn take(&mut self, rooms: Vec<(PublishedRoom, HashMap<Fact, String>)>, limit: usize) -> bool {
+        let is_more = self.found.len() + rooms.len() > limit;
+        let space = limit - self.found.len();
+        self.found.extend(rooms.into_iter().take(space));
+        if is_more {
+            self.more_after = self.found.last().map(|(room, _)| *room);
+        }
+        is_more
+    }
+}
+
 impl Rooms {
     /// Whether a room stands in the directory.
     pub async fn is_published(&self, room_id: &RoomId) -> Result<bool, PublishError> {
@@ -190,21 +203,12 @@ impl Rooms {
                 Some(before) if backwards => directory::list_before(read, before, batch).await?,
                 after => directory::list_after(read, after, batch).await?,
             };
-            let numbers: Vec<i64> = rooms.iter().map(|room| room.room).collect();
-            let mut facts: HashMap<i64, HashMap<Fact, String>> = HashMap::new();
-            for (room, fact, value) in room_facts::list(read, &numbers).await? {
-                facts.entry(room).or_default().insert(fact, value);
-            }
-            for room in &rooms {
-                let facts = facts.remove(&room.room).unwrap_or_default();
-                if !matches(&facts, term.as_deref(), request.room_types.as_deref()) {
-                    continue;
-                }
-                if scan.found.len() == request.limit {
-                    scan.more_after = scan.found.last().map(|(room, _)| *room);
-                    return Ok(scan);
-                }
-                scan.found.push((*room, facts));
+            let mut listed = with_facts(read, &rooms).await?;
+            listed.retain(|(_, facts)| {
+                matches(facts, term.as_deref(), request.room_types.as_deref())
+            });
+            if scan.take(listed, request.limit) {
+                return Ok(scan);
             }
             scanned += rooms.len();
             at = rooms.last().copied();
@@ -224,6 +228,20 @@ impl Rooms {
         let row = rooms::find(&mut self.store.read(), number).await?;
         row.map(|row| row.room).ok_or_else(unknown)
     }
+}
+
+/// The rooms in their order, each with its facts.
+async fn with_facts(
+    read: &mut Read,
+    rooms: &[PublishedRoom],
+) -> StoreResult<Vec<(PublishedRoom, HashMap<Fact, String>)>> {
+    let numbers: Vec<i64> = rooms.iter().map(|room| room.room).collect();
+    let mut facts: HashMap<i64, HashMap<Fact, String>> = HashMap::new();
+    for (room, fact, value) in room_facts::list(read, &numbers).await? {
+        facts.entry(room).or_default().insert(fact, value);
+    }
+    let facts_of = |room: &PublishedRoom| (*room, facts.remove(&room.room).unwrap_or_default());
+    Ok(rooms.iter().map(facts_of).collect())
 }
 
 fn matches(

@@ -14,7 +14,7 @@ use std::{
 
 use myelin_core::{
     event::{self, Event},
-    trie::{Lookup, Root, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_POWER_LEVELS},
+    trie::{List, Lookup, Root, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_POWER_LEVELS},
 };
 use myelin_store::{
     EMPTY_STRING, LogKind, Read, Store, StoreError, StoreResult, events, memberships, rooms,
@@ -298,6 +298,23 @@ impl Head {
                 Some(number) => Some(self.load_event(read, number).await?),
                 None => None,
             });
+        }
+        Ok(found)
+    }
+
+    /// The state events of a type, in the order of their keys' numbers.
+    pub(crate) async fn list_state(
+        &self,
+        store: &Store,
+        read: &mut Read,
+        event_type: i64,
+    ) -> StoreResult<Vec<Arc<Event>>> {
+        let list = List::of_type(self.root()?, event_type)
+            .map_err(|error| corrupt("a state key", &error.to_string()))?;
+        let entries = state_nodes::drive(store, read, self.row.room, &self.pending, list).await?;
+        let mut found = Vec::with_capacity(entries.len());
+        for (_, number) in entries {
+            found.push(self.load_event(read, number).await?);
         }
         Ok(found)
     }

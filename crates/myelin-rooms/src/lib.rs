@@ -22,6 +22,7 @@ mod set_state;
 mod state;
 mod transaction;
 mod typing;
+mod upgrade;
 mod visibility;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -46,6 +47,7 @@ pub use send::{RedactEvent, SendError, SendEvent};
 pub use set_state::SetState;
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use typing::{Typing, TypingError};
+pub use upgrade::{UpgradeError, UpgradeRoom};
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
 use crate::head::Heads;

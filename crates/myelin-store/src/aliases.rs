@@ -52,6 +52,23 @@ pub async fn list(read: &mut Read, room: i64) -> StoreResult<Vec<String>> {
         .collect()
 }
 
+/// At most `limit` aliases of a room with who gave them, in bytewise order.
+pub async fn list_with_creators(
+    read: &mut Read,
+    room: i64,
+    limit: i64,
+) -> StoreResult<Vec<(String, Alias)>> {
+    let sql = "SELECT alias, creator FROM aliases WHERE room = $1 ORDER BY alias LIMIT $2";
+    let parameters = [room.into(), limit.into()];
+    let rows = read.query(ALIASES.name, sql, &parameters).await?;
+    rows.iter()
+        .map(|row| {
+            let creator = row.int(1)?;
+            Ok((row.text(0)?, Alias { room, creator }))
+        })
+        .collect()
+}
+
 /// Gives a room a name that must be free.
 pub fn insert(writes: &mut WriteSet, alias: &str, room: i64, creator: i64) {
     writes.insert(

@@ -107,6 +107,26 @@ pub async fn list_users(
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// The same after one of them.
+pub async fn list_users_after(
+    read: &mut Read,
+    room: i64,
+    membership: Membership,
+    (after, limit): (i64, i64),
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT user_number FROM memberships
+               WHERE room = $1 AND membership = $2 AND user_number > $3
+               ORDER BY user_number LIMIT $4";
+    let parameters = [
+        room.into(),
+        membership.as_number().into(),
+        after.into(),
+        limit.into(),
+    ];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Joined users of a room who have accounts here: at most `limit`, in the order of their numbers.
 pub async fn list_joined_accounts(read: &mut Read, room: i64, limit: i64) -> StoreResult<Vec<i64>> {
     let sql = "SELECT memberships.user_number FROM memberships

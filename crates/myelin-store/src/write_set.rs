@@ -210,6 +210,16 @@ impl WriteSet {
         self.log.push(entry);
     }
 
+    /// Adds all that another set wants; the indices of its takes come after those of this one.
+    pub fn append(&mut self, other: Self) {
+        self.operations.extend(other.operations);
+        self.expectations.extend(other.expectations);
+        self.deletions.extend(other.deletions);
+        self.takes.extend(other.takes);
+        self.log.extend(other.log);
+        self.bytes += other.bytes;
+    }
+
     /// Refuses a set that is too large or contradicts itself, before it can spoil a batch.
     pub(crate) fn check(&self) -> StoreResult<()> {
         let rows = self.operations.len() + self.log.len();

@@ -6,7 +6,7 @@ use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
     ForgetError, InviteError, JoinError, KnockError, LeaveError, ModerationError, PublishError,
-    ReportError, SendError,
+    ReportError, SendError, UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -180,6 +180,16 @@ impl From<AliasError> for Error {
             }
             AliasError::Append(error) => append(error),
             AliasError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<UpgradeError> for Error {
+    fn from(error: UpgradeError) -> Self {
+        Self(match error {
+            UpgradeError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            UpgradeError::Append(error) => append(error),
+            UpgradeError::Store(error) => error.into(),
         })
     }
 }

@@ -44,9 +44,11 @@ pub(crate) async fn create_room(
         .initial_state
         .iter()
         .map(|event| initial_state(event.json()));
+    let version = body.room_version.as_ref();
+    let version = version.unwrap_or(&api.settings.default_room_version);
     let create = CreateRoom {
         creator: &user,
-        room_version: room_version(&api, body.room_version.as_ref())?,
+        room_version: supported(version)?,
         settings: RoomSettings::preset(preset(body.preset.as_ref(), public)?),
         alias_localpart: body.room_alias_name.as_deref(),
         name: body.name.as_deref(),
@@ -74,11 +76,8 @@ fn is_public(visibility: &Visibility) -> Result<bool, MatrixError> {
     }
 }
 
-fn room_version(
-    api: &ClientApi,
-    wanted: Option<&RoomVersionId>,
-) -> Result<RoomVersionId, MatrixError> {
-    let version = wanted.unwrap_or(&api.settings.default_room_version);
+/// The version, if this server makes rooms of it.
+pub(super) fn supported(version: &RoomVersionId) -> Result<RoomVersionId, MatrixError> {
     if version
         .rules()
         .is_some_and(|rules| rules.disposition == RoomVersionDisposition::Stable)

@@ -63,5 +63,6 @@ mod tag;
 mod third_party_ids;
 mod thirdparty;
 mod uia;
+mod upgrade_room;
 mod v1;
 mod whoami;

@@ -69,7 +69,7 @@ impl RoomSettings {
 }
 
 /// Whether rooms of this version have a random id; since version 12 the create event's hash is it.
-pub(super) fn room_id_is_random(version: &RoomVersionId) -> bool {
+pub(crate) fn room_id_is_random(version: &RoomVersionId) -> bool {
     !creators_rule(version)
 }
 
@@ -269,7 +269,8 @@ fn guide_levels() -> CanonicalJsonObject {
     levels
 }
 
-fn creators_rule(version: &RoomVersionId) -> bool {
+/// Whether creators stand above all power levels.
+pub(crate) fn creators_rule(version: &RoomVersionId) -> bool {
     version
         .rules()
         .is_some_and(|rules| rules.authorization.explicitly_privilege_room_creators)

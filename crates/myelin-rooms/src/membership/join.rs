@@ -78,6 +78,9 @@ impl Rooms {
             }
             self.prepare_join(&mut room, &mut draft, join.guest).await?;
             room.append(&draft).await?;
+            if self.is_replaced_by(&mut room).await? {
+                self.carry_personal(&mut room, draft.numbers.sender).await?;
+            }
             self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());

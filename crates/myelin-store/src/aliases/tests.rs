@@ -20,6 +20,15 @@ async fn a_name_is_given_once_moved_and_taken() {
         let taken = commit(&nodes.two, |writes| insert(writes, "#a", 2, 7)).await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
         assert_eq!(list(&mut nodes.two.read(), 1).await.unwrap(), ["#a", "#b"]);
+        let mut read = nodes.two.read();
+        for (limit, names) in [(9, vec!["#a", "#b"]), (1, vec!["#a"])] {
+            let listed = list_with_creators(&mut read, 1, limit).await.unwrap();
+            let wanted: Vec<_> = names
+                .into_iter()
+                .map(|name| (name.to_owned(), of(1)))
+                .collect();
+            assert_eq!(listed, wanted);
+        }
         assert_eq!(found("#a").await, Some(of(1)));
         assert_eq!(found("#d").await, None);
 

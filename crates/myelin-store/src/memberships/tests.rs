@@ -36,6 +36,9 @@ async fn users_of_a_room_are_listed_by_membership_up_to_a_limit() {
         ] {
             let found = list_users(&mut read, room, membership, limit).await;
             assert_eq!(found.unwrap(), users);
+            let found = list_users_after(&mut read, room, membership, (11, limit)).await;
+            let after: Vec<_> = users.into_iter().filter(|user| *user > 11).collect();
+            assert!(found.unwrap().starts_with(&after));
         }
         nodes.close().await;
     }
