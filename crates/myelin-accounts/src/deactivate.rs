@@ -1,8 +1,11 @@
 //! The end of an account.
 
+use bytes::Bytes;
 use myelin_core::server::Server;
 use myelin_store::{
-    Store, StoreError, WriteSet,
+    Read, Store, StoreError, StoreResult, WriteSet, account_data, filters,
+    jobs::{self, JobKind},
+    profiles::{self, Profile},
     users::{self, User},
 };
 
@@ -24,7 +27,8 @@ pub enum DeactivateError {
 }
 
 /// Ends the account of who is logged in: its password and tokens are worth nothing once this
-/// commits. Its name stays taken. `erase`: its user wants what it said hidden as far as possible.
+/// commits, its profile and its data are gone, and a job takes it out of its rooms. Its name stays
+/// taken. `erase`: its user wants what it said hidden as far as possible.
 pub async fn deactivate(
     server: &Server,
     store: &Store,
@@ -33,13 +37,13 @@ pub async fn deactivate(
 ) -> Result<(), DeactivateError> {
     let mut attempts = store.attempts();
     let user_number = loop {
-        let mut writes = WriteSet::new();
+        let (mut read, mut writes) = (store.read(), WriteSet::new());
         let account = approval
-            .redeem(&mut store.read(), &mut writes, server.now_ms())
+            .redeem(&mut read, &mut writes, server.now_ms())
             .await?;
         let account = account.ok_or(DeactivateError::NotApproved)?;
         let user_number = account.number;
-        end(server, &mut writes, account, erase);
+        end(server, &mut read, &mut writes, account, erase).await?;
         uia::end_all(store, &mut writes, user_number, Some(approval)).await?;
         if attempts.commit(writes).await?.is_some() {
             break user_number;
@@ -58,9 +62,9 @@ pub async fn deactivate_by_operator(
 ) -> Result<(), StoreError> {
     let mut attempts = store.attempts();
     loop {
-        let mut writes = WriteSet::new();
-        let account = get_user(&mut store.read(), user_number).await?;
-        end(server, &mut writes, account, erase);
+        let (mut read, mut writes) = (store.read(), WriteSet::new());
+        let account = get_user(&mut read, user_number).await?;
+        end(server, &mut read, &mut writes, account, erase).await?;
         uia::end_all(store, &mut writes, user_number, None).await?;
         if attempts.commit(writes).await?.is_some() {
             break;
@@ -69,8 +73,15 @@ pub async fn deactivate_by_operator(
     logout_others(store, user_number, None).await
 }
 
-fn end(server: &Server, writes: &mut WriteSet, account: User, erase: bool) {
+async fn end(
+    server: &Server,
+    read: &mut Read,
+    writes: &mut WriteSet,
+    account: User,
+    erase: bool,
+) -> StoreResult<()> {
     let now_ms = server.now_ms().cast_signed();
+    let user_number = account.number;
     let ended = User {
         password_hash: None,
         deactivated_ms: account.deactivated_ms.or(Some(now_ms)),
@@ -79,6 +90,18 @@ fn end(server: &Server, writes: &mut WriteSet, account: User, erase: bool) {
         ..account
     };
     users::update(writes, &ended);
+    let profile = profiles::find(read, user_number).await?;
+    let empty = Profile {
+        version: profile.version,
+        ..Profile::default()
+    };
+    profiles::update(writes, user_number, &empty);
+    account_data::delete_of_user(writes, user_number);
+    for filter in filters::list_oldest(read, user_number, 0).await? {
+        filters::delete(writes, user_number, &filter);
+    }
+    let leave_all = (JobKind::LeaveAll, user_number);
+    jobs::enqueue(read, writes, leave_all, Bytes::new(), now_ms).await
 }
 
 impl From<ApprovalError> for DeactivateError {

@@ -46,7 +46,9 @@ pub use invite_permissions::{InviteWishes, invite_wishes};
 pub use login::{Credentials, Login, LoginError, login};
 pub use login_token::{LOGIN_TOKEN_LIFETIME_MS, make_login_token};
 pub use logout::{logout, logout_all};
-pub use moderation::{Moderated, ModerationError, Restriction, moderated, restrict, set_admin};
+pub use moderation::{
+    Moderated, ModerationError, Restriction, moderated, restrict, restrict_by_operator, set_admin,
+};
 pub use openid::{OPENID_TOKEN_LIFETIME, find_openid_user, request_openid_token};
 pub use password::PasswordCost;
 pub use profile::{ProfileError, get_profile, set_profile_field};
@@ -55,7 +57,7 @@ pub use refresh::{RefreshError, Refreshed, refresh};
 pub use register::{Permission, Register, RegisterError, Registered, guest_of_token, register};
 pub use registration_token::{
     NewRegistrationToken, RegistrationTokenError, create_registration_token,
-    delete_registration_token, is_registration_token_valid,
+    delete_registration_token, is_registration_token_valid, list_registration_tokens,
 };
 pub use session::{LoggedIn, NewDevice, SeenFrom, Tokens};
 pub use settings::{AccountSettings, RegistrationSettings, Terms};

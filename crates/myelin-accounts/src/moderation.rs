@@ -80,12 +80,22 @@ pub async fn restrict(
     if account.admin {
         return Err(ModerationError::IsAdmin);
     }
-    change(store, account.number, |account| match restriction {
+    restrict_by_operator(store, account.number, restriction, is_restricted).await?;
+    Ok(())
+}
+
+/// Restricts an account, or lifts the restriction; for who operates the server.
+pub async fn restrict_by_operator(
+    store: &Store,
+    user_number: i64,
+    restriction: Restriction,
+    is_restricted: bool,
+) -> StoreResult<()> {
+    change(store, user_number, |account| match restriction {
         Restriction::Lock => account.locked = is_restricted,
         Restriction::Suspend => account.suspended = is_restricted,
     })
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Makes an account an administrator's, or not any more; for who operates the server. An

@@ -84,6 +84,11 @@ pub async fn delete_registration_token(store: &Store, token: &str) -> StoreResul
     Ok(true)
 }
 
+/// All tokens, oldest first.
+pub async fn list_registration_tokens(store: &Store) -> StoreResult<Vec<RegistrationToken>> {
+    registration_tokens::list(&mut store.read()).await
+}
+
 /// Whether somebody can register with a token.
 pub async fn is_registration_token_valid(
     server: &Server,

@@ -44,6 +44,9 @@ pub enum AppendError {
     /// The user who would be invited does not want it.
     #[error("{0} does not accept this invitation")]
     InviteBlocked(String),
+    /// A redaction of what others said, by a user whose account is suspended.
+    #[error("you cannot redact what others said while your account is suspended")]
+    Suspended,
     /// It is not a well-formed event, or too large.
     #[error("{0}")]
     Invalid(EventError),

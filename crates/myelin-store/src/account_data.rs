@@ -7,8 +7,8 @@
 use bytes::Bytes;
 
 use crate::{
-    LogKind, LogWrite, OnConflict, Param, Read, Row, Store, StoreResult, Table, WriteSet, bytes,
-    int,
+    LogKind, LogWrite, OnConflict, Param, RangeDeletion, Read, Row, Store, StoreResult, Table,
+    WriteSet, bytes, int,
 };
 
 static ACCOUNT_DATA: Table = Table {
@@ -186,6 +186,16 @@ pub fn put(
         subject: user,
         reference: key.number,
         data: key.room.to_be_bytes().to_vec().into(),
+    });
+}
+
+/// Deletes all of a user's rows, without a word to their clients: for users who are gone.
+pub fn delete_of_user(writes: &mut WriteSet, user: i64) {
+    writes.delete_range(RangeDeletion {
+        table: &ACCOUNT_DATA,
+        prefix: vec![user.into()],
+        from: i64::MIN,
+        to: i64::MAX,
     });
 }
 

@@ -1,5 +1,8 @@
 //! The command line.
 
+mod registration_token;
+mod user;
+
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -35,6 +38,16 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Work with accounts.
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Work with invitations to register.
+    RegistrationToken {
+        #[command(subcommand)]
+        command: registration_token::RegistrationTokenCommand,
+    },
 }
 
 #[derive(Subcommand)]
@@ -64,6 +77,12 @@ pub fn main() -> ExitCode {
         Command::Config {
             command: ConfigCommand::Reload,
         } => reload(&sources),
+        Command::User { command } => {
+            load(&sources).and_then(|loaded| user::run(&loaded.settings, command))
+        }
+        Command::RegistrationToken { command } => {
+            load(&sources).and_then(|loaded| registration_token::run(&loaded.settings, command))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,8 @@ pub mod cli;
 pub mod config;
 mod listening;
 mod logging;
+mod operator;
+mod password;
 mod process_file;
 mod serve;
 mod server;

@@ -176,7 +176,7 @@ impl Routers {
     }
 }
 
-async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     let url = DatabaseUrl::parse(settings.database.url.expose());
     let url = url.context("the configuration was checked")?;
     if let DatabaseUrl::Sqlite(path) = &url

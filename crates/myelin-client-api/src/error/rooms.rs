@@ -37,6 +37,11 @@ fn append(error: AppendError) -> MatrixError {
         }
         AppendError::InviteBlocked(_) => invite_blocked(&error),
         AppendError::RedactsNothing => MatrixError::bad_json(format!("{error}.")),
+        AppendError::Suspended => MatrixError::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::UserSuspended,
+            format!("{error}."),
+        ),
         AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),

@@ -169,7 +169,10 @@ async fn a_suspended_user_reads_and_does_not_speak(server: &TestServer) {
     let alice = server.user("alice").await;
     let bob = server.user("bob").await;
     let room = alice.create_room().await;
-    alice.send(&room, "before").await;
+    let own = alice.send(&room, "before").await;
+    alice.invite(&room, &bob).await.ok();
+    bob.join(&room).await.ok();
+    let theirs = bob.send(&room, "hello").await;
     let open = bob.create_public_room().await;
     let path = path("suspend", &alice.id);
     admin.put(&path, json!({"suspended": true})).await.ok();
@@ -193,6 +196,14 @@ async fn a_suspended_user_reads_and_does_not_speak(server: &TestServer) {
     alice.get("/account/whoami").await.ok();
     alice.sync(None).await;
     alice.messages(&room, "dir=b").await.ok();
+
+    // They take back what they said, and nothing that others said.
+    let redact = async |event: &str| {
+        let path = format!("/rooms/{}/redact/{}/1", encode(&room), encode(event));
+        alice.put(&path, json!({})).await
+    };
+    redact(&own).await.ok();
+    assert_eq!(redact(&theirs).await.code(), (403, "M_USER_SUSPENDED"));
     alice.leave(&room).await.ok();
 
     admin.put(&path, json!({"suspended": false})).await.ok();

@@ -1,7 +1,8 @@
 //! `POST /_matrix/client/v3/account/deactivate`
 
 use http::Method;
-use myelin_testkit::{TestServer, three_modes};
+use myelin_store::account_data;
+use myelin_testkit::{PASSWORD, TestServer, User, encode, three_modes, wait_until};
 use serde_json::json;
 
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
 three_modes!(
     a_deactivated_account_is_closed_for_ever,
     erasure_is_remembered,
+    rooms_are_left_and_invites_rejected,
+    profile_and_data_are_gone,
 );
 
 covers! {
@@ -51,4 +54,57 @@ async fn erasure_is_remembered(server: &TestServer) {
         assert_eq!(user.password_hash, None);
     })
     .await;
+}
+
+async fn deactivate(server: &TestServer, user: &User) {
+    let auth = json!({
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": user.id},
+        "password": PASSWORD,
+    });
+    let answer = user.post(PATH, json!({ "auth": auth })).await;
+    answer.ok();
+    let answer = user.get("/account/whoami").await;
+    assert_eq!(
+        answer.code(),
+        (401, "M_UNKNOWN_TOKEN"),
+        "{}",
+        server.now_ms()
+    );
+}
+
+async fn rooms_are_left_and_invites_rejected(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let joined = bob.create_public_room().await;
+    alice.join(&joined).await.ok();
+    let invited = bob.create_room().await;
+    bob.invite(&invited, &alice).await.ok();
+    deactivate(server, &alice).await;
+    let membership = async |room: &str| {
+        let body = bob.state(room, "m.room.member", &alice.id).await.ok();
+        body["membership"].clone()
+    };
+    for room in [&joined, &invited] {
+        wait_until("alice has left", async || membership(room).await == "leave").await;
+    }
+}
+
+async fn profile_and_data_are_gone(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let name = format!("/profile/{}/displayname", encode(&alice.id));
+    alice.put(&name, json!({"displayname": "Alice"})).await.ok();
+    assert_eq!(bob.get(&name).await.ok()["displayname"], "Alice");
+    let data = format!("/user/{}/account_data/org.example.note", encode(&alice.id));
+    alice.put(&data, json!({"a": 1})).await.ok();
+    deactivate(server, &alice).await;
+    let answer = bob.get(&name).await;
+    assert_ne!(answer.body["displayname"], "Alice", "{answer:?}");
+
+    let store = &server.stores()[0];
+    let number = store.find_interned(alice.id.as_bytes()).await.unwrap();
+    let mut read = store.read();
+    let left = account_data::list_by_user(&mut read, number.unwrap()).await;
+    assert!(left.unwrap().is_empty());
 }

@@ -97,12 +97,18 @@ async fn check(
     let create = create.ok_or(StoreError::Missing { table: "rooms" })?;
     let levels = PowerLevels::of_room(&head.version, create, head.power_levels.as_deref())
         .map_err(AppendError::Forbidden)?;
-    if target.sender == draft.numbers.sender || levels.level_of(draft.sender) >= levels.redact {
+    if target.sender == draft.numbers.sender {
+        return Ok(());
+    }
+    let account = users::find(read, draft.numbers.sender).await?;
+    if account.as_ref().is_some_and(|account| account.suspended) {
+        return Err(AppendError::Suspended);
+    }
+    if levels.level_of(draft.sender) >= levels.redact {
         return Ok(());
     }
     // The administrators of a server answer for what its users say.
     let is_local = users::find(read, target.sender).await?.is_some();
-    let account = users::find(read, draft.numbers.sender).await?;
     if is_local && account.is_some_and(|account| account.admin) {
         return Ok(());
     }

@@ -103,3 +103,28 @@ async fn a_change_built_on_an_old_row_falls() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn all_rows_of_a_user_are_deleted_and_nobody_else_s() {
+    for nodes in test_stores::both().await {
+        let direct = Key::intern(&nodes.one, None, "m.direct").await.unwrap();
+        write(&nodes.one, &direct, "1").await.unwrap();
+        let mut writes = WriteSet::new();
+        put(
+            &mut writes,
+            USER + 1,
+            &direct,
+            (Bytes::from_static(b"2"), None),
+        );
+        nodes.one.commit(writes).await.unwrap();
+
+        let mut writes = WriteSet::new();
+        delete_of_user(&mut writes, USER);
+        nodes.two.commit(writes).await.unwrap();
+        let mut read = nodes.one.read();
+        assert!(list_by_user(&mut read, USER).await.unwrap().is_empty());
+        let kept = list_by_user(&mut read, USER + 1).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        nodes.close().await;
+    }
+}

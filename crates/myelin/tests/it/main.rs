@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+mod accounts;
 mod config;
 mod full_disk;
 mod process;
