@@ -95,7 +95,7 @@ async fn end(
         version: profile.version,
         ..Profile::default()
     };
-    profiles::update(writes, user_number, &empty);
+    profiles::update(writes, user_number, &profile, &empty);
     account_data::delete_of_user(writes, user_number);
     for filter in filters::list_oldest(read, user_number, 0).await? {
         filters::delete(writes, user_number, &filter);

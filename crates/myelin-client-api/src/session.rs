@@ -28,6 +28,8 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         .endpoint(logout_all::logout_all)
 }
 
+pub(crate) use login::log_in;
+
 /// How long a token lives, as ruma's responses say it.
 pub(crate) fn lifetime(in_ms: u64) -> Duration {
     Duration::from_millis(in_ms)

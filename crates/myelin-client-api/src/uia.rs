@@ -53,7 +53,17 @@ pub(crate) async fn approve_by_user(
     let app = &api.app;
     let wish = Wish::of_user(&app.store, client.user_number, act, &request).await;
     let wish = wish.map_err(|error| error_of(&app.accounts, error))?;
-    approve(api, &wish, &attempt).await
+    // To guess a password here is as good as to guess it at the login.
+    let guesses = matches!(attempt.proof, Some(Proof::Password { .. }));
+    let guess = guesses.then(|| app.login_attempt(client.user.as_str()));
+    let guess = guess.transpose()?;
+    let approval = approve(api, &wish, &attempt).await;
+    if let (Err(UiaError::Incomplete(_, Some(StageFailure::WrongPassword))), Some(guess)) =
+        (&approval, guess)
+    {
+        guess.failed();
+    }
+    approval.map_err(|error| error_of(&app.accounts, error).into())
 }
 
 /// Passes who did what is asked of those who register.
@@ -62,14 +72,13 @@ pub(crate) async fn approve_registration(
     raw: &Raw,
     flows: Vec<Flow>,
 ) -> Result<Approval, Error> {
-    approve(api, &Wish::register(flows), &attempt(raw)?).await
+    let approval = approve(api, &Wish::register(flows), &attempt(raw)?).await;
+    approval.map_err(|error| error_of(&api.app.accounts, error).into())
 }
 
-async fn approve(api: &ClientApi, wish: &Wish, attempt: &Attempt) -> Result<Approval, Error> {
+async fn approve(api: &ClientApi, wish: &Wish, attempt: &Attempt) -> Result<Approval, UiaError> {
     let app = &api.app;
-    uia::approve(&app.server, &app.store, &app.accounts, wish, attempt)
-        .await
-        .map_err(|error| error_of(&app.accounts, error).into())
+    uia::approve(&app.server, &app.store, &app.accounts, wish, attempt).await
 }
 
 fn attempt(raw: &Raw) -> Result<Attempt, MatrixError> {

@@ -4,7 +4,7 @@ use http::{StatusCode, header, request::Parts};
 use myelin_accounts::{AuthenticateError, SeenFrom, Session};
 use ruma::api::error::ErrorCode;
 
-use crate::{App, MatrixError, PeerAddress, Query, access::Endpoint};
+use crate::{App, MatrixError, Query, access::Endpoint, client_address::address_of};
 
 /// The API of 2014.
 const V1_PREFIX: &str = "/_matrix/client/api/v1/";
@@ -34,10 +34,10 @@ pub async fn authenticate(app: &App, parts: &Parts) -> Result<Session, MatrixErr
 
 /// From where a request comes, for its user's list of devices.
 pub fn seen_from(parts: &Parts) -> SeenFrom {
-    let address = parts.extensions.get::<PeerAddress>();
+    let address = address_of(parts);
     let user_agent = parts.headers.get(header::USER_AGENT);
     SeenFrom {
-        address: address.map(|PeerAddress(address)| address.ip().to_canonical().to_string()),
+        address: address.map(|address| address.to_canonical().to_string()),
         user_agent: user_agent.and_then(|text| Some(text.to_str().ok()?.to_owned())),
     }
 }

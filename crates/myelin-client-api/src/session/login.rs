@@ -4,8 +4,8 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use myelin_accounts::{Credentials, Login, LoginName, NewDevice};
-use myelin_http::{MatrixError, Public, Raw, ruma_response, seen_from};
+use myelin_accounts::{Credentials, LoggedIn, Login, LoginError, LoginName, NewDevice};
+use myelin_http::{App, MatrixError, Public, Raw, ruma_response, seen_from};
 use ruma::{OwnedDeviceId, api::client::session::login::v3, api::error::ErrorCode};
 use serde::Deserialize;
 
@@ -30,7 +30,6 @@ struct Body {
 }
 
 pub(crate) async fn login(api: ClientApi, req: Public<Raw>) -> Result<Response, Error> {
-    let ClientApi { app, .. } = api;
     let mut body: Body = req.body.json()?;
     let wish = Login {
         credentials: credentials(&mut body)?,
@@ -41,12 +40,28 @@ pub(crate) async fn login(api: ClientApi, req: Public<Raw>) -> Result<Response, 
             seen_from: seen_from(&req.body.parts),
         },
     };
-    let session = myelin_accounts::login(&app.server, &app.store, &app.accounts, wish).await?;
+    let session = log_in(&api.app, wish).await?;
     let tokens = session.tokens;
     let mut response = v3::Response::new(session.user, tokens.access_token, session.device);
     response.refresh_token = tokens.refresh_token;
     response.expires_in = tokens.expires_in_ms.map(lifetime);
     Ok(ruma_response(response)?)
+}
+
+/// Logs in, unless too many have tried to get into the account.
+pub(crate) async fn log_in(app: &App, wish: Login) -> Result<LoggedIn, Error> {
+    let attempt = match &wish.credentials {
+        Credentials::Password {
+            name: LoginName::User(name),
+            ..
+        } => Some(app.login_attempt(name)?),
+        Credentials::Password { .. } | Credentials::Token(_) => None,
+    };
+    let session = myelin_accounts::login(&app.server, &app.store, &app.accounts, wish).await;
+    if let (Err(LoginError::Refused), Some(attempt)) = (&session, attempt) {
+        attempt.failed();
+    }
+    Ok(session?)
 }
 
 fn credentials(body: &mut Body) -> Result<Credentials, MatrixError> {

@@ -64,9 +64,21 @@ async fn submit(api: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
         Stage::Terms => Proof::Terms,
     };
     let app = &api.app;
+    let guess = match (
+        stage,
+        find_page(&app.server, &app.store, &session, stage).await,
+    ) {
+        (Stage::Password, Ok(Page { user, .. })) => {
+            user.map(|user| app.login_attempt(&user)).transpose()?
+        }
+        _ => None,
+    };
     match complete_stage(&app.server, &app.store, &app.accounts, &session, &proof).await {
         Ok(()) => Ok(done()),
         Err(PageError::Failed(failure)) => {
+            if let Some(guess) = guess {
+                guess.failed();
+            }
             let said = (StatusCode::UNAUTHORIZED, failure_text(failure).1);
             show(&api, &session, stage, said).await
         }

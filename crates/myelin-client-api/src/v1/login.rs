@@ -7,7 +7,7 @@ use myelin_http::{MatrixError, Public, Raw, seen_from};
 use ruma::api::error::ErrorCode;
 
 use super::{register::answer, request};
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, session::log_in};
 
 /// Beyond the keys of 2014 it takes the two that today's login fallback page hands on.
 pub(super) async fn login(api: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
@@ -28,7 +28,6 @@ pub(super) async fn login(api: ClientApi, call: Public<Raw>) -> Result<Response,
             seen_from: seen_from(&call.body.parts),
         },
     };
-    let app = &api.app;
-    let session = myelin_accounts::login(&app.server, &app.store, &app.accounts, wish).await?;
+    let session = log_in(&api.app, wish).await?;
     Ok(answer(&api, &session))
 }

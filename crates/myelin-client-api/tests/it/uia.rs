@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, Request};
+use myelin_http::{HttpSettings, RateLimits};
 use myelin_testkit::{Answer, TestServer, three_modes};
 use serde_json::{Value, json};
 
@@ -24,6 +25,7 @@ three_modes!(
     a_page_does_the_stage_for_clients_that_cannot,
     a_page_shows_what_was_wrong,
     a_page_is_nothing_without_a_session,
+    passwords_are_guessed_as_slowly_as_at_the_login,
 );
 
 covers! {
@@ -315,4 +317,36 @@ async fn a_page_is_nothing_without_a_session(server: &TestServer) {
     }
     let without = "/_matrix/client/v3/auth/m.login.password/fallback/web";
     server.get(without).await.refused(400, "M_MISSING_PARAM");
+}
+
+async fn passwords_are_guessed_as_slowly_as_at_the_login(server: &TestServer) {
+    let alice = Alice::new(server).await;
+    let limits = RateLimits {
+        failed_login: "0.1/2".parse().unwrap(),
+        ..RateLimits::default()
+    };
+    let settings = HttpSettings {
+        rate_limits: Some(limits),
+        ..HttpSettings::default()
+    };
+    server.restart_with(settings).await;
+    let mut auth = password_auth("alice", &Value::Null);
+    auth["password"] = "wrong".into();
+    let guess = || alice.delete(json!(["X"]), auth.clone());
+    let mut guesses = 0;
+    while guess().await.status == 401 {
+        guesses += 1;
+        assert!(guesses < 9, "nobody stops the guessing");
+    }
+    let session = alice.session(json!(["X"])).await;
+    for _ in 0..2 {
+        let path = page("m.login.password", &session);
+        let answer = submit(server, &path, "password=wrong").await;
+        assert_eq!(answer.code(), (429, "M_LIMIT_EXCEEDED"));
+    }
+    server.clock().advance(Duration::from_mins(1));
+    alice
+        .delete(json!(["X"]), password_auth("alice", &session))
+        .await
+        .ok();
 }
