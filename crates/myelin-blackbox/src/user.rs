@@ -74,6 +74,13 @@ impl User {
         self.connection.request("GET", path, Some(&self.token), b"")
     }
 
+    /// Sends a PUT request to an address that begins at `/_matrix`.
+    pub fn put(&mut self, path: &str, body: &Value) -> io::Result<Answer> {
+        let body = body.to_string();
+        self.connection
+            .request("PUT", path, Some(&self.token), body.as_bytes())
+    }
+
     fn post(&mut self, path: &str, body: &Value) -> io::Result<Answer> {
         let body = body.to_string();
         self.connection

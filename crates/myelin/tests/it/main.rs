@@ -8,6 +8,7 @@
 mod accounts;
 mod config;
 mod full_disk;
+mod jobs;
 mod process;
 mod reload;
 mod start;
