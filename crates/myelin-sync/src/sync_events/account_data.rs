@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use myelin_accounts::invite_wishes;
+use myelin_accounts::{invite_wishes, shown_push_rules};
 use myelin_core::invite_permission::InvitePermission;
 use myelin_store::{
     Read, StoreResult,
@@ -10,6 +10,7 @@ use myelin_store::{
     events::StoredEvent,
 };
 use ruma::{RoomId, UserId};
+use serde_json::json;
 
 use super::poll::Poll;
 use crate::{Syncs, filter::EventFilter, render::quoted};
@@ -24,7 +25,19 @@ impl Syncs {
         changed: Option<&[i64]>,
     ) -> StoreResult<String> {
         let filter = &poll.request.filter.account_data;
-        account_data_events(poll, read, (NO_ROOM, filter), changed).await
+        let mut events = account_data_events(poll, read, (NO_ROOM, filter), changed).await?;
+        // They are not stored, because they are the same for everybody and never change.
+        if changed.is_none() && filter.allows_type("m.push_rules") {
+            let id = self.store.interned(&[poll.user()]).await?;
+            let id = id.first().and_then(|id| std::str::from_utf8(id).ok());
+            if let Some(user) = id.and_then(|id| <&UserId>::try_from(id).ok()) {
+                let comma = if events.is_empty() { "" } else { "," };
+                let event = json!({"type": "m.push_rules", "content": shown_push_rules(user)});
+                // Writing to a string cannot fail.
+                let _ = write!(events, "{comma}{event}");
+            }
+        }
+        Ok(events)
     }
 
     /// The same for a room.

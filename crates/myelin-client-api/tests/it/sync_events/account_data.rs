@@ -9,6 +9,7 @@ three_modes!(
     data_is_shown_at_first_and_when_it_changes,
     data_of_a_room_is_shown_with_the_room,
     data_is_filtered,
+    the_push_rules_are_shown_at_first,
     data_of_a_room_that_is_not_joined_is_not_shown,
     ignored_users_say_nothing,
     ignored_users_change_the_state,
@@ -111,6 +112,22 @@ async fn data_is_filtered(server: &TestServer) {
     assert_eq!(types(&sync["account_data"]), ["org.example.one"]);
     let joined = &sync["rooms"]["join"][&room];
     assert_eq!(types(&joined["account_data"]), ["org.example.two"]);
+}
+
+async fn the_push_rules_are_shown_at_first(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let shown = |sync: &Value| {
+        let events = sync["account_data"]["events"].as_array().cloned();
+        let mut events = events.unwrap_or_default().into_iter();
+        events.find(|event| event["type"] == "m.push_rules")
+    };
+    let sync = alice.sync(None).await;
+    let rules = alice.get("/pushrules/").await.ok();
+    assert_eq!(shown(&sync).unwrap()["content"], rules);
+    let since = text(&sync, "next_batch");
+    assert_eq!(shown(&alice.sync(Some(&since)).await), None);
+    let filter = json!({"account_data": {"not_types": ["m.push_rules"]}});
+    assert_eq!(shown(&sync_filtered(&alice, None, filter).await), None);
 }
 
 async fn data_of_a_room_that_is_not_joined_is_not_shown(server: &TestServer) {
