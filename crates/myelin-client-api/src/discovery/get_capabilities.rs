@@ -3,6 +3,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{Client, json_response};
+use myelin_store::users;
 use ruma::{RoomVersionId, api::client::discovery::get_capabilities::v3::Request};
 use serde_json::{Map, Value, json};
 
@@ -10,14 +11,14 @@ use crate::{ClientApi, Error};
 
 pub(crate) async fn get_capabilities(
     api: ClientApi,
-    _: Client<Request>,
+    client: Client<Request>,
 ) -> Result<Response, Error> {
     let versions = (1..=12).map(|number| (number.to_string(), json!("stable")));
     let known = versions.filter(|(version, _)| {
         RoomVersionId::try_from(version.as_str()).is_ok_and(|version| version.rules().is_some())
     });
     let available: Map<String, Value> = known.collect();
-    let answer = json!({
+    let mut answer = json!({
         "capabilities": {
             "m.room_versions": {
                 "default": api.settings.default_room_version.as_str(),
@@ -32,5 +33,9 @@ pub(crate) async fn get_capabilities(
             "m.forget_forced_upon_leave": {"enabled": false},
         },
     });
+    let account = users::find(&mut api.app.store.read(), client.user_number).await?;
+    if account.is_some_and(|account| account.admin) {
+        answer["capabilities"]["m.account_moderation"] = json!({"lock": true, "suspend": true});
+    }
     Ok(json_response(StatusCode::OK, &answer))
 }

@@ -5,10 +5,11 @@ use myelin_http::{HttpSettings, Support};
 use myelin_testkit::{TestServer, three_modes};
 use serde_json::{Value, json};
 
-use crate::covers;
+use crate::{accounts::change_account, covers};
 
 three_modes!(
     says_what_it_can,
+    says_to_administrators_that_they_may_moderate,
     says_that_it_has_no_turn_server,
     says_where_it_is,
     says_who_helps,
@@ -55,6 +56,17 @@ async fn says_what_it_can(server: &TestServer) {
     ] {
         assert_eq!(capabilities[capability]["enabled"], enabled, "{capability}");
     }
+}
+
+async fn says_to_administrators_that_they_may_moderate(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let moderation = async || {
+        let answer = alice.get("/capabilities").await.ok();
+        answer["capabilities"]["m.account_moderation"].clone()
+    };
+    assert_eq!(moderation().await, json!(null));
+    change_account(server, &alice.id, |user| user.admin = true).await;
+    assert_eq!(moderation().await, json!({"lock": true, "suspend": true}));
 }
 
 async fn says_that_it_has_no_turn_server(server: &TestServer) {
