@@ -5,7 +5,7 @@ use std::fmt::Write;
 use myelin_accounts::{invite_wishes, shown_push_rules};
 use myelin_core::invite_permission::InvitePermission;
 use myelin_store::{
-    Read, StoreResult,
+    Read, StoreError, StoreResult,
     account_data::{self, AccountData, NO_ROOM},
     events::StoredEvent,
 };
@@ -28,16 +28,21 @@ impl Syncs {
         let mut events = account_data_events(poll, read, (NO_ROOM, filter), changed).await?;
         // They are not stored, because they are the same for everybody and never change.
         if changed.is_none() && filter.allows_type("m.push_rules") {
-            let id = self.store.interned(&[poll.user()]).await?;
-            let id = id.first().and_then(|id| std::str::from_utf8(id).ok());
-            if let Some(user) = id.and_then(|id| <&UserId>::try_from(id).ok()) {
-                let comma = if events.is_empty() { "" } else { "," };
-                let event = json!({"type": "m.push_rules", "content": shown_push_rules(user)});
-                // Writing to a string cannot fail.
-                let _ = write!(events, "{comma}{event}");
+            if !events.is_empty() {
+                events.push(',');
             }
+            events.push_str(&self.push_rules_event(poll.user()).await?);
         }
         Ok(events)
+    }
+
+    async fn push_rules_event(&self, user: i64) -> StoreResult<String> {
+        let id = self.store.interned(&[user]).await?;
+        let id = id.first().and_then(|id| std::str::from_utf8(id).ok());
+        let id = id.and_then(|id| <&UserId>::try_from(id).ok());
+        let id = id.ok_or(StoreError::Missing { table: "interned" })?;
+        let event = json!({"type": "m.push_rules", "content": shown_push_rules(id)});
+        Ok(event.to_string())
     }
 
     /// The same for a room.
