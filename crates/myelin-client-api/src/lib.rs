@@ -30,6 +30,7 @@ mod require_self;
 mod room;
 mod session;
 mod settings;
+mod space;
 mod state;
 mod sync;
 mod tag;
@@ -129,6 +130,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(reporting::routes())
         .merge(room::routes())
         .merge(session::routes())
+        .merge(space::routes())
         .merge(state::routes())
         .merge(sync::routes())
         .merge(tag::routes())

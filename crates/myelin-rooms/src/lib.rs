@@ -20,6 +20,7 @@ mod report;
 mod send;
 mod set_state;
 mod state;
+mod summary;
 mod transaction;
 mod typing;
 mod upgrade;
@@ -45,6 +46,9 @@ pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use set_state::SetState;
+pub use summary::{
+    Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, SpaceRoom,
+};
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};

@@ -1,18 +1,11 @@
 //! The members of a room, page by page, and the rooms of a member.
 
 use bytes::Bytes;
-use myelin_core::{
-    membership::Membership,
-    trie::{List, TYPE_MEMBER},
-};
+use myelin_core::{membership::Membership, trie::TYPE_MEMBER};
 use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent, memberships};
 use ruma::{OwnedRoomId, RoomId};
 
-use crate::{
-    RoomView, Rooms,
-    state::{corrupt, parse},
-    visibility::membership_of_event,
-};
+use crate::{RoomView, Rooms, visibility::membership_of_event};
 
 /// Events in one page.
 const PAGE: usize = 500;
@@ -72,8 +65,8 @@ impl Rooms {
             let numbers = memberships::list_events(read, view.room, &wanted).await?;
             return Ok(EventPages::new(numbers, None));
         }
-        let list = List::of_type(parse(root)?, TYPE_MEMBER).map_err(|error| corrupt(&error))?;
-        let entries = self.walk(read, view.room, list).await?;
+        let at = (view.room, root);
+        let entries = self.state_entries_of_type(read, at, TYPE_MEMBER).await?;
         let numbers = entries.into_iter().map(|(_, number)| number).collect();
         Ok(EventPages::new(numbers, Some(filter)))
     }

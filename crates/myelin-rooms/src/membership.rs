@@ -21,6 +21,7 @@ pub use self::{
     leave::{Leave, LeaveError},
     moderate::{Moderation, ModerationError},
 };
+pub(crate) use restricted::allowed_rooms;
 
 use crate::{AppendError, ClientTransaction, Rooms, append::Draft, numbers::EventNumbers};
 

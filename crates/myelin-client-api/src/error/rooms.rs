@@ -5,8 +5,8 @@ use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
-    ForgetError, InviteError, JoinError, KnockError, LeaveError, ModerationError, PublishError,
-    ReportError, SendError, UpgradeError,
+    ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError, ModerationError,
+    PublishError, ReportError, SendError, UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -205,6 +205,18 @@ impl From<PublishError> for Error {
             PublishError::Unknown(_) => MatrixError::not_found(format!("{error}.")),
             PublishError::Forbidden(_) => MatrixError::forbidden(format!("{error}.")),
             PublishError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<HierarchyError> for Error {
+    fn from(error: HierarchyError) -> Self {
+        Self(match error {
+            HierarchyError::Forbidden { .. } => MatrixError::forbidden(format!("{error}.")),
+            HierarchyError::OtherWalk | HierarchyError::UnknownToken => {
+                MatrixError::invalid_param(format!("{error}."))
+            }
+            HierarchyError::Store(error) => error.into(),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Joining rooms that are open to the members of other rooms (spec: "Restricted rooms").
 
 use myelin_core::membership::Membership;
-use myelin_store::{StoreError, memberships};
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use myelin_store::{Read, StoreError, memberships};
+use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -38,10 +38,10 @@ impl Rooms {
         room: &mut OpenRoom<'_>,
         (user_id, user): (&UserId, i64),
     ) -> Result<Option<OwnedUserId>, JoinError> {
-        let Some(allow) = room.head().and_then(allowed_rooms) else {
+        let Some(allow) = room.head().and_then(|head| allowed_by(head)) else {
             return Ok(None);
         };
-        if !self.is_in_any(room, &allow, user).await? {
+        if !self.is_in_any(&mut room.read, &allow, user).await? {
             return Err(JoinError::NoCondition(user_id.to_string()));
         }
         match self.find_authorising_user(room).await? {
@@ -50,9 +50,10 @@ impl Rooms {
         }
     }
 
-    async fn is_in_any(
+    /// Whether a user is joined to one of these rooms.
+    pub(crate) async fn is_in_any(
         &self,
-        room: &mut OpenRoom<'_>,
+        read: &mut Read,
         allow: &[OwnedRoomId],
         user: i64,
     ) -> Result<bool, StoreError> {
@@ -60,7 +61,7 @@ impl Rooms {
             let Some(number) = self.find_number(room_id).await? else {
                 continue;
             };
-            let found = memberships::find(&mut room.read, number, user).await?;
+            let found = memberships::find(read, number, user).await?;
             if found.is_some_and(|found| found.membership == Membership::Join) {
                 return Ok(true);
             }
@@ -112,11 +113,15 @@ impl Rooms {
     }
 }
 
-/// The rooms whose members may join, if that is how the room is joined.
-fn allowed_rooms(head: &mut Head) -> Option<Vec<OwnedRoomId>> {
-    let rules = head.version.rules()?.authorization;
-    let content = head.join_rules.as_ref()?.content.get();
-    let content: JoinRules = serde_json::from_str(content).ok()?;
+fn allowed_by(head: &Head) -> Option<Vec<OwnedRoomId>> {
+    allowed_rooms(&head.version, head.join_rules.as_ref()?.content.get())
+}
+
+/// The rooms whose members may join, if that is how a room of this version and with these join
+/// rules is joined.
+pub(crate) fn allowed_rooms(version: &RoomVersionId, join_rules: &str) -> Option<Vec<OwnedRoomId>> {
+    let rules = version.rules()?.authorization;
+    let content: JoinRules = serde_json::from_str(join_rules).ok()?;
     let is_restricted = match content.join_rule.as_str() {
         "restricted" => rules.restricted_join_rule,
         "knock_restricted" => rules.knock_restricted_join_rule,

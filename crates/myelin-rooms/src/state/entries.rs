@@ -36,6 +36,17 @@ impl Rooms {
         self.walk(read, room, List::all(parse(root)?)).await
     }
 
+    /// The state of one type at a root. Cost: the number of entries.
+    pub(crate) async fn state_entries_of_type(
+        &self,
+        read: &mut Read,
+        (room, root): (i64, &Bytes),
+        event_type: i64,
+    ) -> StoreResult<Vec<(StateKey, i64)>> {
+        let list = List::of_type(parse(root)?, event_type).map_err(|error| corrupt(&error))?;
+        self.walk(read, room, list).await
+    }
+
     /// The state at a root without the members. Cost: its size, however many members there are.
     pub async fn state_without_members(
         &self,
