@@ -26,7 +26,6 @@ mod listen_to_new_events;
 mod login;
 mod login_fallback;
 mod modern;
-mod presence;
 mod profile;
 mod redact_event;
 mod register;
@@ -41,7 +40,7 @@ use http::{Method, StatusCode};
 use myelin_http::{Routes, json_response};
 use serde_json::Value;
 
-use crate::{ClientApi, typing::create_typing_event};
+use crate::ClientApi;
 
 /// The endpoints with what surrounds them.
 pub(crate) fn router() -> Router<ClientApi> {
@@ -93,7 +92,6 @@ fn accounts() -> Routes<ClientApi> {
             &path("/voip/turnServer"),
             get_turn_server_info::get_turn_server_info,
         )
-        .merge(presence::routes())
         .merge(profile::routes())
 }
 
@@ -119,11 +117,6 @@ fn rooms() -> Routes<ClientApi> {
             get,
             &path("/rooms/{room}/state"),
             get_state_events::get_state_events,
-        )
-        .route(
-            put,
-            &path("/rooms/{room}/typing/{user}"),
-            create_typing_event,
         );
     // An empty state key may be left out, and the slash before it.
     for end in ["", "/", "/{key}"] {

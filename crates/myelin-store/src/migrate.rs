@@ -69,7 +69,8 @@ pub(crate) fn missing(
     Ok(&MIGRATIONS[done.count()..])
 }
 
-/// The value of the version row after migration `number`.
+/// The value of the version row after migration `number`. All are of one length, so that a test can
+/// put the number of another migration in its place.
 pub(crate) fn version_value(number: i64) -> Cow<'static, [u8]> {
-    Cow::Owned(number.to_string().into_bytes())
+    Cow::Owned(format!("{number:04}").into_bytes())
 }

@@ -32,14 +32,13 @@ impl<'a> RoomInfos<'a> {
     pub(super) fn new(
         api: &'a ClientApi,
         viewer: &'a Viewer,
-        limit: usize,
-        end: StreamToken,
+        (limit, position): (usize, i64),
     ) -> Self {
         Self {
             api,
             viewer,
             limit,
-            end: end.to_string(),
+            end: StreamToken::at(position).to_string(),
             account_data: HashMap::new(),
         }
     }
@@ -133,6 +132,22 @@ impl<'a> RoomInfos<'a> {
             "membership": "invite",
             "room_id": room_id,
         })))
+    }
+
+    /// When the user and the members of these rooms were last active.
+    pub(super) async fn presence(&self, rooms: &[i64]) -> Result<Vec<Value>, Error> {
+        let now_ms = self.api.app.server.now_ms();
+        let activities = self.api.syncs.activities(self.viewer.user, rooms).await?;
+        let presence = activities.into_iter().map(|activity| {
+            json!({
+                "content": {
+                    "last_active_ago": now_ms.saturating_sub(activity.last_active_ms),
+                },
+                "sender": activity.user,
+                "type": "m.presence",
+            })
+        });
+        Ok(presence.collect())
     }
 }
 

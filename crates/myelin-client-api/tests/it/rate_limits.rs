@@ -12,6 +12,7 @@ three_modes!(
     each_limited_endpoint_refuses_and_recovers,
     addresses_are_limited_each_for_itself,
     failed_logins_are_limited_more,
+    an_account_is_limited_from_wherever_it_is_tried,
     what_is_read_is_not_limited,
     who_is_exempt_is_never_refused,
     the_usual_limits_let_a_client_work,
@@ -119,6 +120,55 @@ async fn failed_logins_are_limited_more(server: &TestServer) {
         1
     };
     assert_eq!(failed, 2 * nodes);
+}
+
+async fn an_account_is_limited_from_wherever_it_is_tried(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    server.restart_with(strict()).await;
+    let login = (&Method::POST, "/_matrix/client/v3/login");
+    let wrong = |user: &str| {
+        json!({
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": user},
+            "password": "wrong",
+        })
+    };
+    let mut refused = false;
+    for n in 1..=TOO_MANY {
+        let user = if n % 2 == 0 {
+            "alice"
+        } else {
+            alice.id.as_str()
+        };
+        let answer = from(server, login, &format!("192.0.2.{n}"), &wrong(user)).await;
+        assert!([403, 429].contains(&answer.status), "{}", answer.text);
+        refused |= answer.status == 429;
+    }
+    assert!(refused);
+    let answer = from(server, login, "192.0.2.100", &wrong("bob")).await;
+    answer.refused(403, "M_FORBIDDEN");
+    // Nor are passwords tried by whoever has stolen a session.
+    let limits = strict().rate_limits.map(|strict| RateLimits {
+        other: RateLimits::default().other,
+        ..strict
+    });
+    let http = HttpSettings {
+        rate_limits: limits,
+        ..HttpSettings::default()
+    };
+    server.restart_with(http).await;
+    let change = json!({
+        "new_password": "another",
+        "auth": {"type": "m.login.password", "password": "wrong",
+            "identifier": {"type": "m.id.user", "user": "bob"}},
+    });
+    let mut refused = false;
+    for _ in 0..TOO_MANY {
+        let answer = bob.post("/account/password", change.clone()).await;
+        refused |= answer.status == 429;
+    }
+    assert!(refused);
 }
 
 async fn what_is_read_is_not_limited(server: &TestServer) {

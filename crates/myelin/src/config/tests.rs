@@ -113,7 +113,7 @@ fn every_fixed_key_is_accepted() {
     };
     assert!(warned("federation.allow_private_addresses"));
     assert!(warned("login.cas.url"));
-    assert!(warned("rate_limits.enabled"));
+    assert!(!warned("rate_limits.enabled"));
     assert!(!warned("registration.open"));
     // Set to its default.
     assert!(!warned("media.url_previews"));
