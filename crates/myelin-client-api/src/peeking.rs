@@ -14,10 +14,10 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use myelin_http::{Client, MatrixError, Query, Raw, Routes, json_response};
-use myelin_sync::{EventsRequest, NewEvents, StreamToken, TokenError};
+use myelin_sync::{EventsRequest, NewEvents, StreamToken, TokenError, UserPresence};
 use ruma::{RoomId, api::client::peeking, presence::PresenceState};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{ClientApi, Error, presence::note_poll};
 
@@ -50,6 +50,7 @@ pub(crate) async fn poll(api: &ClientApi, client: &Client<Raw>) -> Result<NewEve
     let request = EventsRequest {
         user: client.user_number,
         room: room(api, client, &query).await?,
+        presence: api.app.settings.presence,
         from: from(&query)?,
         timeout: Duration::from_millis(query.number("timeout")?.unwrap_or(TIMEOUT_MS)),
     };
@@ -65,10 +66,44 @@ pub(crate) async fn poll(api: &ClientApi, client: &Client<Raw>) -> Result<NewEve
     Ok(new)
 }
 
+/// What is known of the presence of a user and of the members of these rooms; where presence is
+/// switched off, of the user alone.
+pub(crate) async fn presence_in_rooms(
+    api: &ClientApi,
+    user: i64,
+    rooms: &[i64],
+) -> Result<Vec<UserPresence>, Error> {
+    let told = if api.app.settings.presence {
+        rooms
+    } else {
+        &[]
+    };
+    Ok(api.syncs.presence_in_rooms(user, told).await?)
+}
+
+/// A presence event in today's form.
+fn presence_event(known: &UserPresence) -> Value {
+    let UserPresence { user, presence } = known;
+    let mut content = json!({
+        "currently_active": presence.currently_active(),
+        "presence": presence.state_name(),
+    });
+    if let Some(ago_ms) = presence.last_active_ago_ms {
+        content["last_active_ago"] = ago_ms.into();
+    }
+    if let Some(status_msg) = &presence.status_msg {
+        content["status_msg"] = status_msg.as_str().into();
+    }
+    json!({ "content": content, "sender": user, "type": "m.presence" })
+}
+
 /// The answer to a poll, with its events in the form of one API or the other.
 pub(crate) fn answer(new: &NewEvents, chunk: &impl Serialize) -> Response {
-    let token = |position| StreamToken::at(position).to_string();
-    let body = json!({ "chunk": chunk, "end": token(new.end), "start": token(new.start) });
+    let body = json!({
+        "chunk": chunk,
+        "end": new.end.to_string(),
+        "start": new.start.to_string(),
+    });
     let mut response = json_response(StatusCode::OK, &body);
     // The same address is asked again, and the answer is another one then.
     response

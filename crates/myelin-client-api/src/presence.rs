@@ -9,6 +9,7 @@ use myelin_http::{Client, Routes};
 use myelin_store::{PresencePoll, PresenceState};
 use ruma::{api::client::presence::set_presence::v3 as set_presence_v3, presence};
 
+pub(crate) use self::set_presence::set;
 use crate::ClientApi;
 
 /// Longest time that a poll waits.

@@ -26,6 +26,7 @@ mod listen_to_new_events;
 mod login;
 mod login_fallback;
 mod modern;
+mod presence;
 mod profile;
 mod redact_event;
 mod register;
@@ -40,7 +41,7 @@ use http::{Method, StatusCode};
 use myelin_http::{Routes, json_response};
 use serde_json::Value;
 
-use crate::ClientApi;
+use crate::{ClientApi, typing::create_typing_event};
 
 /// The endpoints with what surrounds them.
 pub(crate) fn router() -> Router<ClientApi> {
@@ -92,6 +93,7 @@ fn accounts() -> Routes<ClientApi> {
             &path("/voip/turnServer"),
             get_turn_server_info::get_turn_server_info,
         )
+        .merge(presence::routes())
         .merge(profile::routes())
 }
 
@@ -117,6 +119,11 @@ fn rooms() -> Routes<ClientApi> {
             get,
             &path("/rooms/{room}/state"),
             get_state_events::get_state_events,
+        )
+        .route(
+            put,
+            &path("/rooms/{room}/typing/{user}"),
+            create_typing_event,
         );
     // An empty state key may be left out, and the slash before it.
     for end in ["", "/", "/{key}"] {

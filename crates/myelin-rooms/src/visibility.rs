@@ -1,5 +1,6 @@
 //! Who may see what of a room (spec: "Room History Visibility"). Every read goes through it.
 
+mod erasure;
 mod moments;
 mod view;
 
@@ -115,7 +116,9 @@ impl Rooms {
     ) -> StoreResult<Vec<VisibleEvent>> {
         self.learn(read, view, &events).await?;
         let shown = events.into_iter().filter_map(|event| view.show(event));
-        Ok(shown.collect())
+        let mut shown: Vec<_> = shown.collect();
+        self.prune_erased(read, view, &mut shown).await?;
+        Ok(shown)
     }
 
     /// The event with this id, if there is one that the user may see.

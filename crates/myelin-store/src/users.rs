@@ -85,6 +85,21 @@ pub async fn list(read: &mut Read, after: i64, limit: i64) -> StoreResult<Vec<Us
     rows.iter().map(from_row).collect()
 }
 
+/// Those of these users who asked for erasure, and when.
+pub async fn list_erased(read: &mut Read, numbers: &[i64]) -> StoreResult<Vec<(i64, i64)>> {
+    let rows = read
+        .query(
+            "users",
+            "SELECT user_number, erased_ms FROM users
+             WHERE user_number = ANY($1) AND erased_ms IS NOT NULL ORDER BY user_number",
+            &[crate::Param::Ints(numbers.to_vec())],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.int(1)?)))
+        .collect()
+}
+
 /// Writes a new account, which the user directory then knows; falls if the number has one.
 pub fn insert(writes: &mut WriteSet, user: &User) {
     user_directory::insert(writes, user.number, &user.user_id);

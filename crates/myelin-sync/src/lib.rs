@@ -24,7 +24,7 @@ use myelin_rooms::Rooms;
 use myelin_store::Store;
 use parking_lot::Mutex;
 
-pub use activity::Activity;
+pub use activity::UserPresence;
 pub use changes::{Changes, Viewer};
 pub use context::Context;
 pub use initial::{Overview, RoomOverview, place_after, place_before};

@@ -15,7 +15,8 @@ use myelin_store::{
 use tokio::time::Instant;
 
 use crate::{
-    Changes, Notes, ShownEvent, StreamToken, Syncs, changes::ChangedEvent, sync_events::TIMEOUT_MAX,
+    Changes, Notes, ShownEvent, StreamToken, Syncs, UserPresence, changes::ChangedEvent,
+    sync_events::TIMEOUT_MAX,
 };
 
 /// Most events in one answer; the rest comes with the next.
@@ -30,6 +31,8 @@ pub struct EventsRequest {
     pub user: i64,
     /// Only what happens in this room, which the user need not be in; None: in the user's rooms.
     pub room: Option<i64>,
+    /// Whether to tell of the presence of others.
+    pub presence: bool,
     /// Where the last poll ended; None: begin now. So does a token from ahead of the log.
     pub from: Option<StreamToken>,
     /// How long to wait for something to happen.
@@ -40,26 +43,39 @@ pub struct EventsRequest {
 #[derive(Debug)]
 pub struct NewEvents {
     /// Where it begins.
-    pub start: i64,
+    pub start: StreamToken,
     /// Where the next poll goes on; the same as `start` if nothing happened.
-    pub end: i64,
+    pub end: StreamToken,
     /// The events that the user may see of the rooms that the user is in now, and the user's own
     /// member events everywhere, in the order of the log.
     pub events: Vec<ShownEvent>,
+    /// Whose presence has changed. Nobody is woken for that: it comes with what else there is.
+    pub presence: Vec<UserPresence>,
 }
 
 impl Syncs {
     /// What is new for a user. Cost: what changed, at most 1,000 events of it.
     pub async fn new_events(&self, request: &EventsRequest) -> StoreResult<NewEvents> {
         let now = self.position().await?;
-        let from = request.from.map(|from| from.position);
-        let start = from.filter(|position| *position <= now).unwrap_or(now);
+        let from = request.from.filter(|from| from.position <= now);
+        let start = from.unwrap_or_else(|| self.token_at(now));
         let deadline = Instant::now() + request.timeout.min(TIMEOUT_MAX);
         let changes = match request.room {
-            Some(room) => self.room_changes_until(room, start, deadline).await?,
-            None => self.changes_until(request.user, start, deadline).await?,
+            Some(room) => {
+                self.room_changes_until(room, start.position, deadline)
+                    .await?
+            }
+            None => {
+                self.changes_until(request.user, start.position, deadline)
+                    .await?
+            }
         };
-        self.load_new(request.user, start, changes).await
+        let mut new = self.load_new(request.user, start, changes).await?;
+        if request.presence && request.room.is_none() {
+            let changes = self.presence_changes(request.user, start.presence).await?;
+            (new.presence, new.end.presence) = changes;
+        }
+        Ok(new)
     }
 
     /// What happens in a room after a position, waiting for it until the deadline.
@@ -109,10 +125,15 @@ impl Syncs {
         })
     }
 
-    async fn load_new(&self, user: i64, start: i64, changes: Changes) -> StoreResult<NewEvents> {
+    async fn load_new(
+        &self,
+        user: i64,
+        start: StreamToken,
+        changes: Changes,
+    ) -> StoreResult<NewEvents> {
         let taken = &changes.events[..changes.events.len().min(EVENTS_MAX)];
-        let end = match taken.last() {
-            None => start,
+        let position = match taken.last() {
+            None => start.position,
             Some(last) if taken.len() < changes.events.len() => last.pos,
             Some(_) => changes.position,
         };
@@ -132,8 +153,9 @@ impl Syncs {
         let events = numbers.iter().filter_map(|number| shown.remove(number));
         Ok(NewEvents {
             start,
-            end,
+            end: StreamToken { position, ..start },
             events: events.collect(),
+            presence: Vec::new(),
         })
     }
 

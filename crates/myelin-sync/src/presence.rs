@@ -113,7 +113,7 @@ impl Syncs {
     }
 
     /// Those of these users whose presence a viewer may know, in their order.
-    async fn told_of(&self, viewer: i64, mut users: Vec<i64>) -> StoreResult<Vec<i64>> {
+    pub(crate) async fn told_of(&self, viewer: i64, mut users: Vec<i64>) -> StoreResult<Vec<i64>> {
         if users.iter().any(|user| *user != viewer) {
             let mut read = self.store.read();
             let sharing = memberships::list_sharing(&mut read, viewer, &users).await?;
@@ -157,7 +157,7 @@ impl Syncs {
         Ok(())
     }
 
-    fn shown_presence(&self, presence: Presence) -> ShownPresence {
+    pub(crate) fn shown_presence(&self, presence: Presence) -> ShownPresence {
         let now_ms = self.rooms.server().now_ms();
         let ago =
             |active_ms: i64| now_ms.saturating_sub(u64::try_from(active_ms).unwrap_or_default());

@@ -23,7 +23,7 @@ pub(crate) async fn get_current_state(
     let number = view.room;
     let room = api.syncs.room_overview(&mut read, view, position).await?;
     let viewer = viewer(&client);
-    let mut infos = RoomInfos::new(&api, &viewer, (limit, position));
+    let mut infos = RoomInfos::new(&api, &viewer, limit, api.syncs.token_at(position));
     infos.read_account_data(&mut read, &[number]).await?;
     let info = infos.room(&mut read, room).await?;
     Ok(json_response(StatusCode::OK, &info))

@@ -6,9 +6,9 @@ use myelin_core::membership::Membership;
 use myelin_http::{Client, MatrixError, Query, Raw, json_response};
 use myelin_sync::Overview;
 use ruma::{api::auth_scheme::AccessToken, metadata};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{limit, room_info::RoomInfos};
+use super::{limit, presence_event, presence_in_rooms, room_info::RoomInfos};
 use crate::{ClientApi, Error, events::viewer};
 
 /// The paths of an endpoint that ruma no longer has.
@@ -31,7 +31,7 @@ pub(crate) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<
     let viewer = viewer(&client);
     let Overview { position, rooms } = api.syncs.overview(viewer.user, with_left).await?;
     let mut read = api.app.store.read();
-    let mut infos = RoomInfos::new(&api, &viewer, (limit, position));
+    let mut infos = RoomInfos::new(&api, &viewer, limit, api.syncs.token_at(position));
     let numbers: Vec<i64> = rooms.iter().map(|own| own.room).collect();
     infos.read_account_data(&mut read, &numbers).await?;
     let mut shown = Vec::with_capacity(rooms.len());
@@ -52,10 +52,12 @@ pub(crate) async fn initial_sync(api: ClientApi, client: Client<Raw>) -> Result<
         let room = api.syncs.room_overview(&mut read, view, position).await?;
         shown.push(infos.room(&mut read, room).await?);
     }
+    let presence = presence_in_rooms(&api, viewer.user, &joined).await?;
+    let presence: Vec<Value> = presence.iter().map(presence_event).collect();
     let answer = json!({
         "account_data": infos.global_account_data(&mut read).await?,
         "end": infos.end(),
-        "presence": infos.presence(&joined).await?,
+        "presence": presence,
         "rooms": shown,
     });
     Ok(json_response(StatusCode::OK, &answer))

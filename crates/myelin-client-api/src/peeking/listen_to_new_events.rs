@@ -3,11 +3,11 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use axum::response::Response;
-use myelin_http::{Client, Raw};
+use myelin_http::{Client, MatrixError, Raw};
 use ruma::OwnedRoomId;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::{answer, poll};
+use super::{answer, poll, presence_event};
 use crate::{
     ClientApi, Error,
     events::{shown_event, viewer},
@@ -29,6 +29,10 @@ pub(crate) async fn listen_to_new_events(
             Entry::Vacant(place) => place.insert(api.rooms.room_id(room).await?),
         };
         chunk.push(shown_event(shown, room_id, seen)?);
+    }
+    for known in &new.presence {
+        let event = to_raw_value(&presence_event(known));
+        chunk.push(event.map_err(MatrixError::internal)?);
     }
     Ok(answer(&new, &chunk))
 }

@@ -32,13 +32,14 @@ impl<'a> RoomInfos<'a> {
     pub(super) fn new(
         api: &'a ClientApi,
         viewer: &'a Viewer,
-        (limit, position): (usize, i64),
+        limit: usize,
+        end: StreamToken,
     ) -> Self {
         Self {
             api,
             viewer,
             limit,
-            end: StreamToken::at(position).to_string(),
+            end: end.to_string(),
             account_data: HashMap::new(),
         }
     }
@@ -132,22 +133,6 @@ impl<'a> RoomInfos<'a> {
             "membership": "invite",
             "room_id": room_id,
         })))
-    }
-
-    /// When the user and the members of these rooms were last active.
-    pub(super) async fn presence(&self, rooms: &[i64]) -> Result<Vec<Value>, Error> {
-        let now_ms = self.api.app.server.now_ms();
-        let activities = self.api.syncs.activities(self.viewer.user, rooms).await?;
-        let presence = activities.into_iter().map(|activity| {
-            json!({
-                "content": {
-                    "last_active_ago": now_ms.saturating_sub(activity.last_active_ms),
-                },
-                "sender": activity.user,
-                "type": "m.presence",
-            })
-        });
-        Ok(presence.collect())
     }
 }
 

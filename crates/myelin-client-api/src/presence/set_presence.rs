@@ -43,15 +43,24 @@ pub(crate) async fn set_presence(api: ClientApi, client: Client<Raw>) -> Result<
             .into());
         }
     };
-    let status_msg = body.status_msg.as_deref();
+    set(&api, &client, state, body.status_msg.as_deref())?;
+    Ok(json_response(StatusCode::OK, &json!({})))
+}
+
+/// Sets the presence of a user by the word of one device.
+pub(crate) fn set<R>(
+    api: &ClientApi,
+    client: &Client<R>,
+    state: PresenceState,
+    status_msg: Option<&str>,
+) -> Result<(), MatrixError> {
     if status_msg.is_some_and(|status_msg| status_msg.len() > STATUS_BYTES_MAX) {
         return Err(MatrixError::invalid_param(format!(
             "`status_msg` is longer than {STATUS_BYTES_MAX} bytes."
-        ))
-        .into());
+        )));
     }
     if api.app.settings.presence {
-        let now_ms = now_ms(&api);
+        let now_ms = now_ms(api);
         let new = NewPresence {
             user: client.user_number,
             device: client.device.as_str(),
@@ -61,5 +70,5 @@ pub(crate) async fn set_presence(api: ClientApi, client: Client<Raw>) -> Result<
         };
         api.app.store.live().set_presence(now_ms, &new);
     }
-    Ok(json_response(StatusCode::OK, &json!({})))
+    Ok(())
 }

@@ -6,7 +6,10 @@ use axum::response::Response;
 use myelin_http::{Client, Raw};
 use serde_json::{Value, json};
 
-use super::{modern, reply, request, view::text};
+use super::{
+    modern, presence, reply, request,
+    view::{Object, text},
+};
 use crate::{ClientApi, Error};
 
 /// All members there ever were, each with what is known of their presence among the content. There
@@ -26,21 +29,25 @@ pub(super) async fn get_member_events(
         .state_of_type(&mut read, at, "m.room.member")
         .await?;
     let numbers: Vec<i64> = members.iter().filter_map(|event| event.state_key).collect();
-    let activities = api.syncs.activities_of(&numbers).await?;
-    let last_active: HashMap<&str, u64> = activities
+    let told = if api.app.settings.presence {
+        &numbers[..]
+    } else {
+        &[]
+    };
+    let known = api.syncs.presence_of_users(told).await?;
+    let known: HashMap<&str, Object> = known
         .iter()
-        .map(|activity| (activity.user.as_str(), activity.last_active_ms))
+        .map(|known| (known.user.as_str(), presence::content(known)))
         .collect();
-    let now_ms = api.app.server.now_ms();
     let mut chunk = Vec::with_capacity(members.len());
     for stored in &members {
         let mut event = view.event(modern::event(&api, stored, &room_id, &viewer)?);
-        let last_active_ms = last_active.get(text(&event, "state_key")).copied();
-        if let (Some(last_active_ms), Some(Value::Object(content))) =
-            (last_active_ms, event.get_mut("content"))
+        let presence = known.get(text(&event, "state_key")).cloned();
+        if let (Some(mut presence), Some(Value::Object(content))) =
+            (presence, event.get_mut("content"))
         {
-            let ago = now_ms.saturating_sub(last_active_ms);
-            content.insert("last_active_ago".to_owned(), ago.into());
+            presence.append(content);
+            *content = presence;
         }
         chunk.push(event);
     }

@@ -4,14 +4,12 @@ use axum::response::Response;
 use myelin_core::membership::Membership;
 use myelin_http::{Client, Raw};
 use myelin_store::{Read, events, memberships::UserMembership};
-use myelin_sync::{
-    Direction, Overview, RoomOverview, RoomToken, StreamToken, Viewer, place_before,
-};
+use myelin_sync::{Direction, Overview, RoomOverview, RoomToken, Viewer, place_before};
 use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::{
-    modern, reply, request,
+    modern, presence, reply, request,
     view::{Object, RoomView, text},
     walk::Walk,
 };
@@ -61,7 +59,7 @@ impl<'a> Caller<'a> {
         viewer: Viewer,
         (limit, position): (usize, i64),
     ) -> Self {
-        let end = StreamToken::at(position).to_string();
+        let end = api.syncs.token_at(position).to_string();
         Self {
             api,
             user,
@@ -130,19 +128,9 @@ impl<'a> Caller<'a> {
         json!({ "chunk": chunk, "end": self.end, "start": start.to_string() })
     }
 
-    /// When the user and the members of these rooms were last active.
+    /// What is known of the presence of the user and of the members of these rooms.
     pub(super) async fn presence(&self, rooms: &[i64]) -> Result<Vec<Value>, Error> {
-        let now_ms = self.api.app.server.now_ms();
-        let activities = self.api.syncs.activities(self.viewer.user, rooms).await?;
-        let presence = activities.into_iter().map(|activity| {
-            json!({
-                "content": {
-                    "last_active_ago": now_ms.saturating_sub(activity.last_active_ms),
-                    "user_id": activity.user,
-                },
-                "type": "m.presence",
-            })
-        });
-        Ok(presence.collect())
+        let known = peeking::presence_in_rooms(self.api, self.viewer.user, rooms).await?;
+        Ok(known.iter().map(presence::event).collect())
     }
 }

@@ -7,10 +7,11 @@ use myelin_http::{Client, Raw};
 use myelin_store::{Read, events::StoredEvent};
 use myelin_sync::NewEvents;
 use ruma::OwnedRoomId;
+use serde_json::Value;
 
 use super::{
-    modern, request,
-    view::{Object, RoomView, is_hidden},
+    modern, presence, request,
+    view::{RoomView, is_hidden},
 };
 use crate::{ClientApi, Error, peeking};
 
@@ -19,7 +20,8 @@ pub(super) async fn listen_to_new_events(
     client: Client<Raw>,
 ) -> Result<Response, Error> {
     let new = peeking::poll(&api, &client).await?;
-    let chunk = chunk(&api, &client, &new).await?;
+    let mut chunk = chunk(&api, &client, &new).await?;
+    chunk.extend(new.presence.iter().map(presence::event));
     Ok(peeking::answer(&new, &chunk))
 }
 
@@ -27,7 +29,7 @@ async fn chunk(
     api: &ClientApi,
     client: &Client<Raw>,
     new: &NewEvents,
-) -> Result<Vec<Object>, Error> {
+) -> Result<Vec<Value>, Error> {
     let mut read = api.app.store.read();
     let viewer = request::viewer(client);
     let mut rooms: HashMap<i64, (OwnedRoomId, RoomView)> = HashMap::new();
@@ -40,7 +42,7 @@ async fn chunk(
         };
         let event = modern::shown_event(api, shown, (&*room_id, &viewer))?;
         if !is_hidden(&event) {
-            chunk.extend(view.group(event));
+            chunk.extend(view.group(event).into_iter().map(Value::Object));
         }
     }
     Ok(chunk)

@@ -1,9 +1,11 @@
 //! `POST /_matrix/client/v3/account/deactivate`
 
+use std::time::Duration;
+
 use http::Method;
 use myelin_store::account_data;
 use myelin_testkit::{PASSWORD, TestServer, User, encode, three_modes, wait_until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     accounts::{Accounts, access_token, change_account},
@@ -15,6 +17,7 @@ three_modes!(
     erasure_is_remembered,
     rooms_are_left_and_invites_rejected,
     profile_and_data_are_gone,
+    who_comes_after_the_erasure_sees_nothing_that_was_said,
 );
 
 covers! {
@@ -57,12 +60,17 @@ async fn erasure_is_remembered(server: &TestServer) {
 }
 
 async fn deactivate(server: &TestServer, user: &User) {
+    deactivate_with(server, user, json!({})).await;
+}
+
+async fn deactivate_with(server: &TestServer, user: &User, mut body: Value) {
     let auth = json!({
         "type": "m.login.password",
         "identifier": {"type": "m.id.user", "user": user.id},
         "password": PASSWORD,
     });
-    let answer = user.post(PATH, json!({ "auth": auth })).await;
+    body["auth"] = auth;
+    let answer = user.post(PATH, body).await;
     answer.ok();
     let answer = user.get("/account/whoami").await;
     assert_eq!(
@@ -107,4 +115,44 @@ async fn profile_and_data_are_gone(server: &TestServer) {
     let mut read = store.read();
     let left = account_data::list_by_user(&mut read, number.unwrap()).await;
     assert!(left.unwrap().is_empty());
+}
+
+/// What the user is shown of an event, in the room's history and alone.
+async fn seen(user: &User, room: &str, event: &str) -> Value {
+    let history = user.messages(room, "dir=b&limit=100").await.ok();
+    let of_history = history["chunk"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|shown| shown["event_id"] == event)
+        .unwrap()["content"]
+        .clone();
+    let path = format!("/rooms/{}/event/{}", encode(room), encode(event));
+    assert_eq!(user.get(&path).await.ok()["content"], of_history);
+    of_history
+}
+
+async fn who_comes_after_the_erasure_sees_nothing_that_was_said(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = bob.create_public_room().await;
+    alice.join(&room).await.ok();
+    let said = alice.send(&room, "secret").await;
+    let other = bob.send(&room, "hello").await;
+    // Carol comes before the erasure, and so has seen what was said before her.
+    server.clock().advance(Duration::from_secs(1));
+    let carol = server.user("carol").await;
+    carol.join(&room).await.ok();
+    server.clock().advance(Duration::from_secs(1));
+    deactivate_with(server, &alice, json!({"erase": true})).await;
+    server.clock().advance(Duration::from_secs(1));
+    let dave = server.user("dave").await;
+    dave.join(&room).await.ok();
+    for witness in [&bob, &carol] {
+        assert_eq!(seen(witness, &room, &said).await["body"], "secret");
+    }
+    assert_eq!(seen(&dave, &room, &said).await, json!({}));
+    assert_eq!(seen(&dave, &room, &other).await["body"], "hello");
+    let sync = dave.sync(None).await;
+    assert!(!sync.to_string().contains("secret"), "{sync}");
 }

@@ -1,6 +1,7 @@
 //! `/_matrix/client/api/v1`, as clients of 2014 call it: the token in the query, JSON under a form's
 //! content type.
 
+mod acceptance;
 mod create_room;
 mod events;
 mod every_endpoint;
@@ -14,6 +15,7 @@ mod messages;
 mod moderation;
 mod one_event;
 mod presence;
+mod presence_status;
 mod profile;
 mod register;
 mod resume;

@@ -116,3 +116,24 @@ async fn accounts_are_listed_page_by_page() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn users_who_asked_for_erasure_are_found() {
+    for nodes in test_stores::both().await {
+        let erased = User {
+            erased_ms: Some(5),
+            ..user(8)
+        };
+        commit(&nodes.one, |writes| {
+            insert(writes, &user(7));
+            insert(writes, &erased);
+        })
+        .await
+        .unwrap();
+        let mut read = nodes.two.read();
+        let found = list_erased(&mut read, &[7, 8, 9]).await.unwrap();
+        assert_eq!(found, [(8, 5)]);
+        assert!(list_erased(&mut read, &[7]).await.unwrap().is_empty());
+        nodes.close().await;
+    }
+}

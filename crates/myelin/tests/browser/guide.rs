@@ -49,6 +49,7 @@ fn every_step_of_the_guide_works_on_both_sides() {
         "join",
         "everything",
         "history",
+        "members",
     ] {
         for api in ["v1", "v3"] {
             let answer = press(&mut browser, step, api);
@@ -142,7 +143,7 @@ fn the_application_talks_through_both_apis() {
     ] {
         assert_eq!(press(&mut browser, step, api).0, 200, "{step}");
     }
-    for (api, user) in [("v1", "bob"), ("v1", "alice")] {
+    for (api, user) in [("v1", "bob"), ("v3", "alice")] {
         let opened = format!(
             "(async () => {{
                 const app = document.getElementById('app');
@@ -154,10 +155,10 @@ fn the_application_talks_through_both_apis() {
                 app.querySelector('.rooms button').click();
                 await until(() => app.querySelectorAll('.members li').length === 2);
                 await until(() => !app.querySelector('.say input').disabled);
-                app.querySelector('.say input').value = 'hello from {user}';
+                app.querySelector('.say input').value = 'hello from {api}';
                 app.querySelector('.say button').click();
                 const said = () => [...app.querySelectorAll('.messages li')]
-                    .filter((item) => item.textContent.endsWith('hello from {user}')).length;
+                    .filter((item) => item.textContent.endsWith('hello from {api}')).length;
                 await until(() => said() > 0);
                 return said() + ' ' + app.querySelector('.messages').textContent;
             }})()",
@@ -168,7 +169,7 @@ fn the_application_talks_through_both_apis() {
         assert!(said.starts_with("1 "), "it comes once: {said}");
         assert!(said.contains("joined"), "{said}");
         browser.evaluate("document.getElementById('application').scrollIntoView()");
-        browser.picture(&format!("application-{user}"));
+        browser.picture(&format!("application-{api}"));
     }
     // The other side sees it arrive.
     let send = "(async () => {

@@ -53,14 +53,14 @@ async fn tells_when_each_was_active(server: &TestServer) {
     let bob = server.user("bob").await;
     let room = alice.create_public_room().await;
     bob.join(&room).await.ok();
-    server.clock().advance(Duration::from_mins(5));
-    bob.send(&room, "hello").await;
-    server.clock().advance(Duration::from_mins(1));
     // The invitation is alice's act, and says nothing of whom she invited.
     let friend = json!({"user_id": "@myfriend:localhost"});
     post(server, &alice, &room_path(&room, "invite"), friend)
         .await
         .ok();
+    server.clock().advance(Duration::from_mins(5));
+    bob.send(&room, "hello").await;
+    server.clock().advance(Duration::from_mins(1));
     let members = get(server, &alice, &room_path(&room, "members")).await.ok();
     let ago = |user: &str| -> Value {
         let mut chunk = members["chunk"].as_array().unwrap().iter();
