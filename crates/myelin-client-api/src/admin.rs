@@ -6,6 +6,7 @@ mod is_user_locked;
 mod is_user_suspended;
 mod lock_user;
 mod register;
+mod send_server_notice;
 mod suspend_user;
 
 use http::Method;
@@ -27,9 +28,20 @@ pub(crate) fn routes() -> Routes<ClientApi> {
 /// Endpoints that other servers' tools know, and no specification.
 pub(crate) fn tool_routes() -> Routes<ClientApi> {
     const REGISTER: &str = "/_synapse/admin/v1/register";
+    const NOTICE: &str = "/_synapse/admin/v1/send_server_notice";
     Routes::new()
         .route(&Method::GET, REGISTER, register::get_nonce)
         .route(&Method::POST, REGISTER, register::register)
+        .route(
+            &Method::POST,
+            NOTICE,
+            send_server_notice::send_server_notice,
+        )
+        .route(
+            &Method::PUT,
+            &format!("{NOTICE}/{{txn_id}}"),
+            send_server_notice::send_server_notice,
+        )
 }
 
 fn moderated<'a, R>(client: &Client<R>, target: &'a UserId) -> Moderated<'a> {

@@ -75,6 +75,8 @@ pub(crate) struct OpenRoom<'a> {
     base: Option<i64>,
     pub(crate) read: Read,
     pub(crate) writes: WriteSet,
+    /// Invitations are sent whatever those whom they are for wish.
+    pub(crate) invites_all: bool,
     changed: bool,
 }
 
@@ -106,6 +108,7 @@ impl Rooms {
             base,
             read: self.store.read(),
             writes: WriteSet::new(),
+            invites_all: false,
             changed: false,
         }))
     }
@@ -143,6 +146,7 @@ impl Rooms {
             base: None,
             read: self.store.read(),
             writes: WriteSet::new(),
+            invites_all: false,
             changed: false,
         })
     }

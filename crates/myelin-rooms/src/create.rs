@@ -3,7 +3,13 @@
 mod first_event;
 mod settings;
 
-use myelin_store::{StoreError, aliases, directory, rooms, transactions::Transaction};
+use bytes::Bytes;
+use myelin_store::{
+    StoreError,
+    account_data::{self, Key},
+    aliases, directory, rooms, server_notice_rooms,
+    transactions::Transaction,
+};
 use ruma::{
     CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId,
     UserId,
@@ -109,6 +115,15 @@ pub struct Created {
 impl Rooms {
     /// Creates a room, answering when it is durable.
     pub async fn create_room(&self, create: CreateRoom<'_>) -> Result<Created, CreateRoomError> {
+        self.create_room_for(create, None).await
+    }
+
+    /// The same for a room in which the server tells a user something: who has one gets no other.
+    pub(crate) async fn create_room_for(
+        &self,
+        create: CreateRoom<'_>,
+        notices_for: Option<i64>,
+    ) -> Result<Created, CreateRoomError> {
         if create.invite.len() > INVITES_MAX || create.initial_state.len() > INITIAL_STATE_MAX {
             return Err(CreateRoomError::TooMuch);
         }
@@ -134,6 +149,10 @@ impl Rooms {
                 let room_id = self.room_id(room).await?;
                 return Ok(Created { room_id, alias });
             }
+            if let Some(room) = self.notice_room_of(notices_for).await? {
+                let room_id = self.room_id(room).await?;
+                return Ok(Created { room_id, alias });
+            }
             if let Some(alias) = &alias
                 && aliases::find(&mut self.store.read(), alias.as_str())
                     .await?
@@ -141,7 +160,7 @@ impl Rooms {
             {
                 return Err(CreateRoomError::AliasTaken(alias.to_string()));
             }
-            let request = (creator, transaction.as_ref());
+            let request = (creator, transaction.as_ref(), notices_for);
             if let Some(room_id) = self.try_create(&create, alias.as_deref(), request).await? {
                 return Ok(Created { room_id, alias });
             }
@@ -154,7 +173,7 @@ impl Rooms {
         &self,
         create: &CreateRoom<'_>,
         alias: Option<&RoomAliasId>,
-        (creator, transaction): (i64, Option<&Transaction>),
+        (creator, transaction, notices_for): (i64, Option<&Transaction>, Option<i64>),
     ) -> Result<Option<OwnedRoomId>, CreateRoomError> {
         let first = settings::create_event(create);
         let invalid = |error| CreateRoomError::InvalidState {
@@ -186,6 +205,9 @@ impl Rooms {
             .await?;
         let draft = self.initial_draft(create.creator, &first).await?;
         room.accept(event, &draft).await.map_err(invalid)?;
+        if let Some(user) = notices_for {
+            self.mark_for_notices(&mut room, user).await?;
+        }
         self.append_initial(&mut room, create, alias).await?;
         if let Some(alias) = alias {
             aliases::insert(&mut room.writes, alias.as_str(), number, creator);
@@ -196,6 +218,24 @@ impl Rooms {
         self.remember(&mut room.writes, transaction, number);
         let committed = self.settle(room.submit()?).await?;
         Ok(committed.map(|_| room_id))
+    }
+
+    async fn notice_room_of(&self, user: Option<i64>) -> Result<Option<i64>, StoreError> {
+        match user {
+            Some(user) => server_notice_rooms::find(&mut self.store.read(), user).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a room the one for a user's notices, which the user's clients know by its tag.
+    async fn mark_for_notices(&self, room: &mut OpenRoom<'_>, user: i64) -> Result<(), StoreError> {
+        let key = Key::intern(&self.store, Some(room.id().as_str()), "m.tag").await?;
+        let tags = Bytes::from_static(br#"{"tags":{"m.server_notice":{}}}"#);
+        account_data::put(&mut room.writes, user, &key, (tags, None));
+        let number = room.number();
+        server_notice_rooms::insert(&mut room.writes, user, number);
+        room.invites_all = true;
+        Ok(())
     }
 
     /// Appends everything that follows the create event.

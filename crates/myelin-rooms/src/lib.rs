@@ -18,6 +18,7 @@ mod originals;
 mod receipts;
 mod report;
 mod send;
+mod server_notices;
 mod set_state;
 mod state;
 mod summary;
@@ -45,6 +46,7 @@ pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use send::{RedactEvent, SendError, SendEvent};
+pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;
 pub use summary::{
     Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, SpaceRoom,

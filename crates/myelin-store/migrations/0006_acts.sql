@@ -39,3 +39,9 @@ CREATE TABLE room_facts (
     value {bytes} NOT NULL,
     PRIMARY KEY (room, fact)
 ){table_options};
+
+-- The room in which each user is told what the server has to say.
+CREATE TABLE server_notice_rooms (
+    user_number {int} NOT NULL PRIMARY KEY,
+    room {int} NOT NULL
+){table_options};

@@ -42,6 +42,7 @@ pub mod reports;
 pub mod room_facts;
 pub mod rooms;
 mod sequences;
+pub mod server_notice_rooms;
 pub mod sessions;
 pub mod shared_rooms;
 pub mod signing_keys;

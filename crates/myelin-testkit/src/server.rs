@@ -15,10 +15,10 @@ use myelin_accounts::{
 use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::{environment::Clock, server::Server};
 use myelin_http::{App, HttpSettings};
-use myelin_rooms::Rooms;
+use myelin_rooms::{Rooms, ServerNotices};
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use myelin_testdb::Cluster;
-use ruma::OwnedServerName;
+use ruma::{OwnedServerName, RoomVersionId};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
@@ -264,7 +264,7 @@ impl TestServer {
         });
         let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
         let app = App::new(server, store, Arc::new(accounts), self.http.lock().clone());
-        let api = ClientApi::new(app.clone(), ClientApiSettings::default());
+        let api = ClientApi::new(app.clone(), client_api_settings());
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();
@@ -300,6 +300,19 @@ fn open() -> RegistrationSettings {
     RegistrationSettings {
         open: true,
         ..RegistrationSettings::default()
+    }
+}
+
+/// What the program has by default, and server notices.
+fn client_api_settings() -> ClientApiSettings {
+    let sender = format!("@notices:{SERVER_NAME}");
+    ClientApiSettings {
+        server_notices: Some(ServerNotices {
+            sender: sender.try_into().expect("the name is valid"),
+            display_name: "Server notices".to_owned(),
+            room_version: RoomVersionId::V12,
+        }),
+        ..ClientApiSettings::default()
     }
 }
 

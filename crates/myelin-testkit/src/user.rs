@@ -49,7 +49,7 @@ impl User {
         }
     }
 
-    /// GET; the path begins with `/_matrix`, or continues `/_matrix/client/v3`.
+    /// GET; the path begins with `/_matrix` or `/_synapse`, or continues `/_matrix/client/v3`.
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, String::new()).await
     }
@@ -66,7 +66,7 @@ impl User {
 
     /// Any method, and a body that need not be JSON.
     pub async fn request(&self, method: Method, path: &str, body: String) -> Answer {
-        let path = if path.starts_with("/_matrix") {
+        let path = if path.starts_with("/_") {
             path.to_owned()
         } else {
             format!("/_matrix/client/v3{path}")

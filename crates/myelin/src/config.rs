@@ -25,8 +25,8 @@ pub use self::{
     example::example,
     settings::{
         DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost, PresenceSettings,
-        RateLimitSettings, RegistrationSettings, Resource, RoomSettings, Secret, Settings,
-        SupportSettings,
+        RateLimitSettings, RegistrationSettings, Resource, RoomSettings, Secret,
+        ServerNoticeSettings, Settings, SupportSettings,
     },
     values::Problem,
 };

@@ -10,10 +10,12 @@ use myelin_accounts::{
 use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::{
     environment::{Chance, Clock},
+    ids::new_user_id,
     server::Server,
     signing_key::SigningKey,
 };
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
+use myelin_rooms::ServerNotices;
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
 
@@ -62,6 +64,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
         .iter()
         .map(Bound::new)
         .collect::<Result<Vec<_>, _>>()?;
+    let client_api_settings = client_api_settings(settings)?;
     let store = open_store(settings).await?;
     let app = match make_app(settings, environment, store.clone()).await {
         Ok(app) => app,
@@ -70,7 +73,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
             return Err(error);
         }
     };
-    let api = ClientApi::new(app.clone(), client_api_settings(settings));
+    let api = ClientApi::new(app.clone(), client_api_settings);
     let mut background = JoinSet::new();
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
@@ -259,7 +262,10 @@ pub(crate) fn account_settings(settings: &Settings) -> AccountSettings {
             url: terms_url.clone(),
             version: terms_version.clone(),
         }),
-        reserved: Vec::new(),
+        reserved: Vec::from_iter(
+            is_given(&settings.server_notices.localpart)
+                .then(|| settings.server_notices.localpart.clone()),
+        ),
     };
     let cost = match password_cost {
         config::PasswordCost::Default => myelin_accounts::PasswordCost::Default,
@@ -268,11 +274,27 @@ pub(crate) fn account_settings(settings: &Settings) -> AccountSettings {
     AccountSettings::new(registration, cost)
 }
 
-fn client_api_settings(settings: &Settings) -> ClientApiSettings {
-    ClientApiSettings {
-        default_room_version: settings.rooms.default_version.clone(),
+fn client_api_settings(settings: &Settings) -> anyhow::Result<ClientApiSettings> {
+    let default_room_version = settings.rooms.default_version.clone();
+    let config::ServerNoticeSettings {
+        localpart,
+        display_name,
+    } = &settings.server_notices;
+    let server_notices = if localpart.is_empty() {
+        None
+    } else {
+        let sender = new_user_id(localpart, &settings.server_name);
+        Some(ServerNotices {
+            sender: sender.context("server_notices.localpart")?,
+            display_name: display_name.clone(),
+            room_version: default_room_version.clone(),
+        })
+    };
+    Ok(ClientApiSettings {
+        default_room_version,
         public_rooms_without_login: settings.directory.public_without_login,
-    }
+        server_notices,
+    })
 }
 
 pub(crate) async fn signing_key(

@@ -6,7 +6,7 @@ use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
     ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError, ModerationError,
-    PublishError, ReportError, SendError, UpgradeError,
+    NoticeError, PublishError, ReportError, SendError, UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -122,6 +122,11 @@ impl From<LeaveError> for Error {
     fn from(error: LeaveError) -> Self {
         Self(match error {
             LeaveError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
+            LeaveError::ServerNotices(_) => MatrixError::new(
+                StatusCode::FORBIDDEN,
+                ErrorCode::CannotLeaveServerNoticeRoom,
+                format!("{error}."),
+            ),
             LeaveError::Append(error) => append(error),
             LeaveError::Store(error) => error.into(),
         })
@@ -185,6 +190,23 @@ impl From<AliasError> for Error {
             }
             AliasError::Append(error) => append(error),
             AliasError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<NoticeError> for Error {
+    fn from(error: NoticeError) -> Self {
+        Self(match error {
+            NoticeError::UnknownUser(_) => MatrixError::not_found(format!("{error}.")),
+            NoticeError::SenderCanLogIn(_) => MatrixError::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::Unknown,
+                format!("{error}: `server_notices.localpart` must name another."),
+            ),
+            NoticeError::Create(error) => return error.into(),
+            NoticeError::Invite(error) => return error.into(),
+            NoticeError::Send(error) => return error.into(),
+            NoticeError::Store(error) => error.into(),
         })
     }
 }

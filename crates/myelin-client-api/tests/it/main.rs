@@ -56,6 +56,7 @@ mod request_openid_token;
 mod restricted_rooms;
 mod search_users;
 mod send_message_event;
+mod send_server_notice;
 mod set_read_marker;
 mod shared_secret;
 mod state;

@@ -16,7 +16,10 @@ impl OpenRoom<'_> {
         let is_invitation = draft.event_type == "m.room.member"
             && membership.and_then(|membership| membership.as_str()) == Some("invite");
         let server = &self.rooms.server;
-        if !is_invitation || !<&UserId>::try_from(target).is_ok_and(|id| server.is_local(id)) {
+        if self.invites_all
+            || !is_invitation
+            || !<&UserId>::try_from(target).is_ok_and(|id| server.is_local(id))
+        {
             return Ok(());
         }
         let wishes = invite_wishes(&self.rooms.store, &mut self.read, user).await?;

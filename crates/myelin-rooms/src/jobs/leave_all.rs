@@ -17,7 +17,7 @@ impl Rooms {
         match self.leave(leave).await {
             Ok(()) => Ok(()),
             Err(LeaveError::Store(error)) => Err(error),
-            Err(refused @ (LeaveError::NotInRoom { .. } | LeaveError::Append(_))) => {
+            Err(refused) => {
                 tracing::debug!(%user, %room_id, %refused, "not left");
                 Ok(())
             }

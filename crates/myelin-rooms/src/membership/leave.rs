@@ -1,7 +1,7 @@
 //! Leaving: a room, an invitation, a knock.
 
 use myelin_core::membership::Membership;
-use myelin_store::StoreError;
+use myelin_store::{StoreError, server_notice_rooms};
 use ruma::{RoomId, UserId};
 
 use super::{member_content, scoped};
@@ -34,6 +34,9 @@ pub enum LeaveError {
         /// Which room.
         room_id: String,
     },
+    /// The server tells the user there what they must know.
+    #[error("{0} is for the notices of the server, and cannot be left")]
+    ServerNotices(String),
     /// The room's rules refuse it.
     #[error("{0}")]
     Append(AppendError),
@@ -81,6 +84,10 @@ impl Rooms {
         room: &mut OpenRoom<'_>,
         draft: &Draft<'_>,
     ) -> Result<(), LeaveError> {
+        let notices = server_notice_rooms::find(&mut room.read, draft.numbers.sender).await?;
+        if notices == Some(room.number()) {
+            return Err(LeaveError::ServerNotices(room.id().to_string()));
+        }
         let membership = room.membership(draft.numbers.sender).await?;
         if matches!(
             membership,

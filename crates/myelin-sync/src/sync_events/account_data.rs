@@ -8,6 +8,7 @@ use myelin_store::{
     Read, StoreError, StoreResult,
     account_data::{self, AccountData, NO_ROOM},
     events::StoredEvent,
+    server_notice_rooms,
 };
 use ruma::{RoomId, UserId};
 use serde_json::json;
@@ -69,20 +70,25 @@ impl Syncs {
         Ok(names.iter().any(|name| poll.ignores(name)))
     }
 
-    /// Whether the user does not want to be told of another's invitations.
+    /// Whether the user does not want to be told of this invitation. What the server has to say
+    /// is told whatever the user wishes.
     pub(super) async fn is_unwanted(
         &self,
         poll: &Poll,
         read: &mut Read,
-        sender: i64,
+        invite: &StoredEvent,
     ) -> StoreResult<bool> {
         let wishes = invite_wishes(&self.store, read, poll.user()).await?;
-        let names = self.store.interned(&[sender]).await?;
+        let names = self.store.interned(&[invite.sender]).await?;
         let id = names
             .first()
             .and_then(|name| std::str::from_utf8(name).ok());
         let id = id.and_then(|id| <&UserId>::try_from(id).ok());
-        Ok(id.is_some_and(|id| wishes.of(id) != InvitePermission::Allow))
+        if id.is_none_or(|id| wishes.of(id) == InvitePermission::Allow) {
+            return Ok(false);
+        }
+        let notices = server_notice_rooms::find(read, poll.user()).await?;
+        Ok(notices != Some(invite.room))
     }
 
     /// Keeps the events of users whom the user does not ignore, and those of the state, which

@@ -174,7 +174,7 @@ impl Syncs {
             return Ok(None);
         };
         if self.is_ignored(poll, member.sender).await?
-            || key == "invite_state" && self.is_unwanted(poll, read, member.sender).await?
+            || key == "invite_state" && self.is_unwanted(poll, read, &member).await?
         {
             return Ok(None);
         }

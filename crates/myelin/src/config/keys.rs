@@ -258,9 +258,9 @@ pub(super) const KEYS: &[Key] = &[
         "The e-mail address for reports about security, told there as well."),
 
     text("server_notices.localpart", "\"\"",
-        "The user that server notices come from; off when empty.").not_yet(),
+        "The user that server notices come from; off when empty."),
     text("server_notices.display_name", "\"Server notices\"",
-        "The display name of that user.").not_yet(),
+        "The display name of that user."),
 
     checked("log.level", rules::log_level, "\"info\"",
         "error, warn, info, debug or trace; also per part, such as \"info,myelin_store=debug\"."),

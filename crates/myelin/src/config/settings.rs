@@ -23,6 +23,7 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     pub support: SupportSettings,
     pub directory: DirectorySettings,
+    pub server_notices: ServerNoticeSettings,
     pub log: LogSettings,
 }
 
@@ -140,6 +141,14 @@ pub enum PasswordCost {
 #[serde(deny_unknown_fields)]
 pub struct DirectorySettings {
     pub public_without_login: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerNoticeSettings {
+    /// Empty: there are no notices.
+    pub localpart: String,
+    pub display_name: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
