@@ -7,6 +7,7 @@
 mod ban_user;
 mod create_room;
 mod curl;
+mod directory;
 mod get_current_state;
 mod get_login_types;
 mod get_member_events;
@@ -50,7 +51,8 @@ pub(crate) fn router() -> Router<ClientApi> {
 
 /// The endpoints.
 pub(crate) fn routes() -> Routes<ClientApi> {
-    login_fallback::add(acts().merge(accounts()).merge(rooms()).merge(stream()))
+    let all = acts().merge(accounts()).merge(directory::routes());
+    login_fallback::add(all.merge(rooms()).merge(stream()))
 }
 
 fn acts() -> Routes<ClientApi> {

@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod create_room;
+mod directory;
 mod events;
 mod every_endpoint;
 mod initial_sync;

@@ -15,7 +15,8 @@ three_modes!(
 );
 
 /// What can be asked without a session.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 9] = [
+    "GET /directory/room/{alias}",
     "GET /login",
     "GET /login/fallback",
     "GET /profile/{user}",
