@@ -1,7 +1,7 @@
 //! Timelines: nothing is lost between polls, and nothing comes twice.
 
-use myelin_testkit::{TestServer, encode, text, three_modes};
-use serde_json::json;
+use myelin_testkit::{TestServer, User, encode, text, three_modes};
+use serde_json::{Value, json};
 
 use super::{ids, next_batch, sync_filtered, timeline_ids};
 
@@ -11,6 +11,7 @@ three_modes!(
     prev_batch_is_where_the_timeline_begins,
     a_token_from_ahead_begins_anew,
     an_old_token_is_answered_from_the_database,
+    polls_side_by_side_lose_nothing,
 );
 
 async fn a_gap_is_closed_by_messages(server: &TestServer) {
@@ -124,4 +125,63 @@ async fn an_old_token_is_answered_from_the_database(server: &TestServer) {
         assert_eq!(sync["account_data"]["events"][0]["type"], "org.example");
     }
     assert_eq!(read["rooms"], remembered["rooms"]);
+}
+
+/// Two clients of one user share what the node knows of the user's rooms, and each is at a place
+/// of its own.
+async fn polls_side_by_side_lose_nothing(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    let since = next_batch(&bob).await;
+    let (done, first_done) = tokio::sync::watch::channel(false);
+    let second_done = first_done.clone();
+    let sent = async {
+        let mut sent = Vec::new();
+        for number in 0..12 {
+            sent.push(alice.send(&room, &number.to_string()).await);
+            if number % 2 == 0 {
+                bob.leave(&room).await.ok();
+            } else {
+                bob.join(&room).await.ok();
+            }
+        }
+        done.send_replace(true);
+        sent
+    };
+    let (sent, first, second) = tokio::join!(
+        sent,
+        poll_until(&bob, (&room, &since), &first_done),
+        poll_until(&bob, (&room, &since), &second_done),
+    );
+    for found in [first, second] {
+        for event in &sent {
+            assert!(found.contains(event), "{event} of {sent:?} in {found:?}");
+        }
+    }
+}
+
+/// Polls until it is done, and once more; what the timelines of the room have shown.
+async fn poll_until(
+    user: &User,
+    (room, since): (&str, &str),
+    done: &tokio::sync::watch::Receiver<bool>,
+) -> Vec<String> {
+    let filter = json!({"room": {"timeline": {"limit": 100}}});
+    let mut since = since.to_owned();
+    let mut found = Vec::new();
+    loop {
+        let is_last = *done.borrow();
+        let sync: Value = sync_filtered(user, Some(&since), filter.clone()).await;
+        for section in ["join", "leave"] {
+            found.extend(ids(&sync["rooms"][section][room]["timeline"]));
+        }
+        if is_last {
+            return found;
+        }
+        since = text(&sync, "next_batch");
+        // On a file a poll never waits for anything, and the others shall get on.
+        tokio::task::yield_now().await;
+    }
 }
