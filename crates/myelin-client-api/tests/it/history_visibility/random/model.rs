@@ -42,7 +42,7 @@ impl History<'_> {
             moments.push((self.visibility_before(index + 1), membership));
         }
         // "if their `membership` before or after the event would allow them to see it"
-        if event.is("m.room.member", self.user) {
+        if self.is_own(event) {
             moments.push((visibility, self.membership_before(index + 1)));
         }
         moments
@@ -80,6 +80,11 @@ impl History<'_> {
             stays.push(usize::MAX);
         }
         stays
+    }
+
+    /// Whether an event says what became of the user.
+    pub(super) fn is_own(&self, event: &Event) -> bool {
+        event.is("m.room.member", self.user)
     }
 
     pub(super) fn is_member(&self) -> bool {
