@@ -47,7 +47,8 @@ pub use login::{Credentials, Login, LoginError, login};
 pub use login_token::{LOGIN_TOKEN_LIFETIME_MS, make_login_token};
 pub use logout::{logout, logout_all};
 pub use moderation::{
-    Moderated, ModerationError, Restriction, moderated, restrict, restrict_by_operator, set_admin,
+    Moderated, ModerationError, Restriction, exempt_from_rate_limits, moderated, restrict,
+    restrict_by_operator, set_admin,
 };
 pub use openid::{OPENID_TOKEN_LIFETIME, find_openid_user, request_openid_token};
 pub use password::PasswordCost;

@@ -4,7 +4,7 @@
 
 use myelin_core::server::Server;
 use myelin_store::{
-    Store, StoreError, StoreResult, WriteSet, sessions,
+    Store, StoreError, StoreResult, WriteSet, rate_limit_exemptions, sessions,
     users::{self, User},
 };
 use ruma::UserId;
@@ -107,6 +107,23 @@ pub async fn set_admin(store: &Store, user_number: i64, is_admin: bool) -> Store
         account.suspended &= !is_admin;
     })
     .await
+}
+
+/// Lets a user ask as often as they like, or no longer; for who operates the server.
+pub async fn exempt_from_rate_limits(
+    server: &Server,
+    store: &Store,
+    user_number: i64,
+    is_exempt: bool,
+) -> StoreResult<()> {
+    let mut writes = WriteSet::new();
+    if is_exempt {
+        let now_ms = i64::try_from(server.now_ms()).unwrap_or(i64::MAX);
+        rate_limit_exemptions::upsert(&mut writes, user_number, now_ms);
+    } else {
+        rate_limit_exemptions::delete(&mut writes, user_number);
+    }
+    store.commit(writes).await.map(drop)
 }
 
 async fn find(

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use myelin_accounts::{
-    Account, Permission, Register, Restriction, deactivate_by_operator, list_accounts, register,
-    restrict_by_operator, set_admin, set_password,
+    Account, Permission, Register, Restriction, deactivate_by_operator, exempt_from_rate_limits,
+    list_accounts, register, restrict_by_operator, set_admin, set_password,
 };
 
 use super::print;
@@ -53,6 +53,10 @@ pub(super) enum UserCommand {
     Suspend(Name),
     /// Lift a suspension.
     Unsuspend(Name),
+    /// Let a user ask as often as they like, whatever the rate limits say: a bot, say.
+    Exempt(Name),
+    /// Let the rate limits count for a user again.
+    Unexempt(Name),
 }
 
 #[derive(Args)]
@@ -94,6 +98,8 @@ pub(super) fn run(settings: &Settings, command: UserCommand) -> anyhow::Result<(
         UserCommand::Unsuspend(Name { name }) => {
             restrict(settings, &name, Restriction::Suspend, false)?
         }
+        UserCommand::Exempt(Name { name }) => exempt(settings, &name, true)?,
+        UserCommand::Unexempt(Name { name }) => exempt(settings, &name, false)?,
     };
     print(&said)
 }
@@ -212,6 +218,16 @@ fn restrict(
         };
         let is = if is_restricted { "is" } else { "is not" };
         Ok(format!("{} {is} {word}\n", account.user))
+    })
+}
+
+fn exempt(settings: &Settings, name: &str, is_exempt: bool) -> anyhow::Result<String> {
+    Operator::work(settings, async |operator| {
+        let account = active(&operator, name).await?;
+        let Operator { server, store, .. } = &operator;
+        exempt_from_rate_limits(server, store, account.number, is_exempt).await?;
+        let is = if is_exempt { "is" } else { "is not" };
+        Ok(format!("{} {is} exempt from rate limits\n", account.user))
     })
 }
 

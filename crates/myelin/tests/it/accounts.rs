@@ -85,6 +85,14 @@ fn accounts_are_made_changed_and_listed() {
     for command in ["unlock", "unsuspend"] {
         dir.says(&["user", command, "@bob:localhost"]);
     }
+    assert_eq!(
+        dir.says(&["user", "exempt", "bob"]),
+        "@bob:localhost is exempt from rate limits"
+    );
+    assert_eq!(
+        dir.says(&["user", "unexempt", "bob"]),
+        "@bob:localhost is not exempt from rate limits"
+    );
     dir.says(&["user", "demote", "alice"]);
     dir.says(&["user", "deactivate", "bob", "--erase"]);
     assert_eq!(
