@@ -186,6 +186,11 @@ impl OpenRoom<'_> {
         self.locked.get()
     }
 
+    /// The time on this server's clock.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.rooms.server.now_ms().cast_signed()
+    }
+
     /// The room's number.
     pub(crate) fn number(&mut self) -> i64 {
         self.locked.get().map_or(0, |head| head.row.room)
@@ -282,6 +287,7 @@ impl OpenRoom<'_> {
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
         self.check_invitation(draft).await?;
+        self.note_guest_access(draft).await?;
         let content = self.with_profile(draft).await?;
         let head = self
             .locked

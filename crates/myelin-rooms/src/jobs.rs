@@ -98,8 +98,9 @@ impl Rooms {
 
     /// Works one slice of a job, and gives it back or ends it. If it is lost meanwhile, because a
     /// newer one has taken its place, then that one does all of it.
-    async fn work(&self, mut job: Job) -> StoreResult<()> {
+    async fn work(&self, job: Job) -> StoreResult<()> {
         let memberships: &[Membership] = match job.kind {
+            JobKind::SendGuestsAway => return self.send_guests_away(job).await,
             JobKind::Profile => &[Membership::Join],
             JobKind::LeaveAll => &[Membership::Join, Membership::Invite, Membership::Knock],
         };
@@ -111,7 +112,28 @@ impl Rooms {
             jobs::finish(&self.store, &job).await?;
             return Ok(());
         };
-        let Err(error) = self.work_in_rooms(&job, &rooms).await else {
+        let done = self.work_in_rooms(&job, &rooms).await;
+        self.put_back(job, last, done).await
+    }
+
+    async fn send_guests_away(&self, job: Job) -> StoreResult<()> {
+        let Some((room_id, guests)) = self.guests_to_send_away(&job, SLICE).await? else {
+            jobs::finish(&self.store, &job).await?;
+            return Ok(());
+        };
+        let (mut last, mut done) = (job.cursor, Ok(()));
+        for (number, guest) in guests {
+            last = number;
+            if let Err(error) = self.leave_for_good(&guest, &room_id).await {
+                done = Err(error);
+            }
+        }
+        self.put_back(job, last, done).await
+    }
+
+    /// Gives a job back after a slice that ended at `last`; a slice that failed is done again.
+    async fn put_back(&self, mut job: Job, last: i64, done: StoreResult<()>) -> StoreResult<()> {
+        let Err(error) = done else {
             job.cursor = last;
             job.failures = 0;
             jobs::put_back(&self.store, &job, self.now_ms()).await?;
@@ -159,5 +181,7 @@ async fn work_in_room(
     match kind {
         JobKind::Profile => rooms.carry_profile(&user, &room_id).await,
         JobKind::LeaveAll => rooms.leave_for_good(&user, &room_id).await,
+        // Is about one room, and so never comes here.
+        JobKind::SendGuestsAway => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! Users come and go: the member events that say so, one file for each way.
 
 mod forget;
+mod guests;
 mod invite;
 mod join;
 mod knock;

@@ -42,17 +42,20 @@ pub enum JobKind {
     Profile = 1,
     /// Take a user out of all rooms, and reject all invitations.
     LeaveAll = 2,
+    /// Take the guests out of a room that lets them in no more; the subject is the room.
+    SendGuestsAway = 3,
 }
 
 impl JobKind {
     /// The highest number that this version knows. During a rolling upgrade a newer node may write
     /// kinds that this one must leave alone.
-    const LAST: i64 = Self::LeaveAll as i64;
+    const LAST: i64 = Self::SendGuestsAway as i64;
 
     const fn from_number(number: i64) -> Option<Self> {
         match number {
             1 => Some(Self::Profile),
             2 => Some(Self::LeaveAll),
+            3 => Some(Self::SendGuestsAway),
             _ => None,
         }
     }
@@ -63,7 +66,7 @@ impl JobKind {
 pub struct Job {
     /// What is to be done.
     pub kind: JobKind,
-    /// The interned user id that it is about.
+    /// The interned id of the user, or of the room, that it is about.
     pub subject: i64,
     /// Everything up to this room number is done.
     pub cursor: i64,

@@ -139,6 +139,29 @@ pub async fn list_joined_accounts(read: &mut Read, room: i64, limit: i64) -> Sto
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// The guests of this server with this membership of a room whose numbers are above the last one,
+/// by number.
+pub async fn list_guests_after(
+    read: &mut Read,
+    (room, last): (i64, i64),
+    membership: Membership,
+    limit: i64,
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT memberships.user_number FROM memberships
+               JOIN users ON users.user_number = memberships.user_number AND users.guest = 1
+               WHERE memberships.room = $1 AND memberships.user_number > $2
+                   AND memberships.membership = $3
+               ORDER BY memberships.user_number LIMIT $4";
+    let parameters = [
+        room.into(),
+        last.into(),
+        membership.as_number().into(),
+        limit.into(),
+    ];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// The first users with this membership of a room, at most `limit`, each with the room order of the
 /// member event, in that order.
 pub async fn list_first_users(

@@ -2,7 +2,7 @@
 
 use http::Method;
 use myelin_accounts::RegistrationSettings;
-use myelin_testkit::{Answer, TestServer, three_modes};
+use myelin_testkit::{Answer, TestServer, User, encode, three_modes, wait_until};
 use serde_json::{Value, json};
 
 use crate::accounts::{Accounts, REGISTER, WHOAMI, access_token};
@@ -12,6 +12,7 @@ three_modes!(
     a_guest_calls_what_the_specification_allows,
     a_guest_becomes_a_user_of_the_same_name,
     nobody_becomes_somebody_else,
+    a_guest_stays_as_long_as_the_room_lets_guests_in,
 );
 
 async fn start(beside: &TestServer) -> Option<TestServer> {
@@ -111,5 +112,38 @@ async fn nobody_becomes_somebody_else(server: &TestServer) {
     let keys = json!({"guest_access_token": token, "username": null});
     let answer = api.register("", keys).await;
     assert_eq!(answer.code(), (400, "M_MISSING_PARAM"));
+    server.stop().await;
+}
+
+async fn a_guest_stays_as_long_as_the_room_lets_guests_in(server: &TestServer) {
+    let Some(server) = start(server).await else {
+        return;
+    };
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let guest = server.user_from(&guest(&server, json!({})).await.ok());
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    let join = format!("/rooms/{}/join", encode(&room));
+    let refused = guest.post(&join, json!({})).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+
+    let access = |access: &str| {
+        let content = json!({ "guest_access": access });
+        alice.set_state(&room, "m.room.guest_access", "", content)
+    };
+    access("can_join").await.ok();
+    guest.post(&join, json!({})).await.ok();
+    guest.send(&room, "hello").await;
+    access("forbidden").await.ok();
+    let membership = async |user: &User| {
+        let body = alice.state(&room, "m.room.member", &user.id).await.ok();
+        body["membership"].clone()
+    };
+    wait_until("the guest is gone", async || {
+        membership(&guest).await == "leave"
+    })
+    .await;
+    assert_eq!(membership(&bob).await, "join");
     server.stop().await;
 }

@@ -116,18 +116,3 @@ impl Rooms {
         Ok(())
     }
 }
-
-impl OpenRoom<'_> {
-    async fn lets_guests_in(&mut self) -> Result<bool, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Content<'a> {
-            #[serde(borrow)]
-            guest_access: std::borrow::Cow<'a, str>,
-        }
-        let access = self.state_named("m.room.guest_access", "").await?;
-        Ok(access.is_some_and(|event| {
-            serde_json::from_str(event.content.get())
-                .is_ok_and(|content: Content<'_>| content.guest_access == "can_join")
-        }))
-    }
-}

@@ -150,6 +150,36 @@ async fn forgotten_rooms_are_not_listed() {
 }
 
 #[tokio::test]
+async fn guests_of_a_room_are_listed_page_by_page() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for number in [10, 11, 12, 13] {
+            upsert(&mut writes, &joined(1, number), number);
+            let user = users::User {
+                number,
+                user_id: format!("@user{number}:localhost"),
+                guest: number != 11,
+                version: 1,
+                ..users::User::default()
+            };
+            users::insert(&mut writes, &user);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        for (room, last, limit, found) in [
+            (1, 0, 2, vec![10, 12]),
+            (1, 12, 2, vec![13]),
+            (1, 13, 2, vec![]),
+            (2, 0, 2, vec![]),
+        ] {
+            let listed = list_guests_after(&mut read, (room, last), Membership::Join, limit).await;
+            assert_eq!(listed.unwrap(), found);
+        }
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
 async fn joined_accounts_are_the_members_that_live_here() {
     for nodes in test_stores::both().await {
         let mut writes = WriteSet::new();
