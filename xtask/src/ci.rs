@@ -1,5 +1,6 @@
 //! Everything that must pass before a change lands, as one table of steps.
 
+mod clients;
 mod step;
 
 use std::{
@@ -17,11 +18,12 @@ const FUZZ_SECONDS: u32 = 15;
 type Step = fn(&Run<'_>) -> anyhow::Result<Outcome>;
 
 /// Name and step; the cheap ones first.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
     ("deny", deny),
+    ("clients", clients::install),
     ("test", test),
     ("doc", doc),
     ("fuzz", fuzz),
@@ -171,7 +173,8 @@ fn fuzz(run: &Run<'_>) -> anyhow::Result<Outcome> {
             &time,
             "-verbosity=0",
         ];
-        let outcome = run.cargo(&arguments)?;
+        println!("{target}");
+        let outcome = run.cargo_quietly(&arguments)?;
         if matches!(outcome, Outcome::Failed(_)) {
             return Ok(outcome);
         }

@@ -5,10 +5,12 @@
 //! blocks and costs little, so that a load generator takes less of the machine than the server.
 
 mod http;
+mod relay;
 mod server;
 mod user;
 
 pub use http::{Answer, Connection};
+pub use relay::Relay;
 pub use server::{ServerOptions, ServerProcess};
 pub use user::{User, encode};
 

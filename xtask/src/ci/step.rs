@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -42,6 +42,15 @@ impl Outcome {
             Self::Skipped(_) => Vec::new(),
         }
     }
+}
+
+/// Where cargo builds, which is where this program lies.
+pub(super) fn target_directory() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe()?;
+    let folder = program.ancestors().nth(2);
+    folder
+        .map(Path::to_owned)
+        .context("this program lies in no build folder")
 }
 
 /// What all steps share.
@@ -86,6 +95,21 @@ impl<'a> Run<'a> {
             .status()
             .context("cargo cannot be run")?;
         Ok(Outcome::from_passed(status.success()))
+    }
+
+    /// As [`Run::cargo`], but what it prints is only shown if it fails: a fuzzer tells thousands of
+    /// lines that nobody reads.
+    pub(super) fn cargo_quietly(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
+        let output = self
+            .command(arguments)
+            .output()
+            .context("cargo cannot be run")?;
+        if !output.status.success() {
+            for stream in [&output.stdout, &output.stderr] {
+                println!("{}", String::from_utf8_lossy(stream));
+            }
+        }
+        Ok(Outcome::from_passed(output.status.success()))
     }
 
     /// As [`Run::cargo`], and keeps the lines from each that `keeps` to be repeated at the end.
