@@ -2,7 +2,14 @@
 
 use myelin_testkit::{TestServer, three_modes};
 
+use crate::covers;
+
 three_modes!(tells_anybody);
+
+covers! {
+    "GET /_matrix/client/versions":
+        works = tells_anybody;
+}
 
 async fn tells_anybody(server: &TestServer) {
     let answer = server.get("/_matrix/client/versions").await.ok();

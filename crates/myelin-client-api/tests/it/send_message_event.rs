@@ -4,6 +4,8 @@ use http::Method;
 use myelin_testkit::{TestServer, encode, text, three_modes};
 use serde_json::{Value, json};
 
+use crate::covers;
+
 three_modes!(
     everybody_in_the_room_gets_it,
     keeps_the_content_to_the_letter,
@@ -16,6 +18,14 @@ three_modes!(
     refuses_events_that_are_too_large,
     refuses_identifiers_that_are_none,
 );
+
+covers! {
+    "PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}":
+        works = everybody_in_the_room_gets_it,
+        400 = refuses_what_is_no_canonical_json,
+        403 = power_decides_what_may_be_sent,
+        outsider = members_alone_may_send;
+}
 
 async fn everybody_in_the_room_gets_it(server: &TestServer) {
     let alice = server.user("alice").await;
