@@ -72,8 +72,12 @@ impl Syncs {
         };
         let mut new = self.load_new(request.user, start, changes).await?;
         if request.presence && request.room.is_none() {
-            let changes = self.presence_changes(request.user, start.presence).await?;
-            (new.presence, new.end.presence) = changes;
+            let (presence, seen) = self.presence_changes(request.user, start.presence).await?;
+            // Changes that are nothing to this user must not make the token another.
+            if !presence.is_empty() || new.end != start {
+                new.end.presence = seen;
+            }
+            new.presence = presence;
         }
         Ok(new)
     }
