@@ -69,7 +69,11 @@ pub struct ClientApi {
 impl ClientApi {
     /// The API over a server. One value, and its clones, serve a whole node.
     pub fn new(app: App, settings: ClientApiSettings) -> Self {
-        let rooms = Rooms::new(app.server.clone(), app.store.clone());
+        let rooms = Rooms::new(
+            app.server.clone(),
+            app.store.clone(),
+            app.federation.clone(),
+        );
         let syncs = Syncs::new(rooms.clone());
         Self {
             app,

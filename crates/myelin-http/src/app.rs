@@ -8,6 +8,7 @@ use std::sync::{
 use http::{Method, request::Parts};
 use myelin_accounts::{AccountSettings, Session};
 use myelin_core::server::Server;
+use myelin_net::Federation;
 use myelin_store::Store;
 
 use crate::{RateLimits, Shutdown, rate_limits::Limiter};
@@ -59,6 +60,8 @@ pub struct App {
     pub server: Arc<Server>,
     /// The database.
     pub store: Store,
+    /// The way to other servers.
+    pub federation: Federation,
     /// Who may register, and how passwords are hashed.
     pub accounts: Arc<AccountSettings>,
     /// What the operator set.
@@ -76,6 +79,7 @@ impl App {
         store: Store,
         accounts: Arc<AccountSettings>,
         settings: HttpSettings,
+        federation: Federation,
     ) -> Self {
         store.keep_time(server.clock.clone());
         let request_ids = Arc::new(RequestIds {
@@ -85,6 +89,7 @@ impl App {
         Self {
             server,
             store,
+            federation,
             accounts,
             limiter: Arc::new(Limiter::new(settings.rate_limits.clone())),
             settings: Arc::new(settings),

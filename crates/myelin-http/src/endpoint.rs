@@ -75,7 +75,15 @@ impl Raw {
         parse_json(&self.bytes)
     }
 
-    async fn read(app: &App, mut parts: Parts, body: Body) -> Result<Self, MatrixError> {
+    async fn read(app: &App, parts: Parts, body: Body) -> Result<Self, MatrixError> {
+        Self::read_within(parts, body, app.settings.body_bytes_max).await
+    }
+
+    pub(crate) async fn read_within(
+        mut parts: Parts,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Self, MatrixError> {
         let parameters = RawPathParams::from_request_parts(&mut parts, &())
             .await
             .map_err(|_| MatrixError::invalid_param("The path is not UTF-8."))?;
@@ -83,12 +91,12 @@ impl Raw {
             .iter()
             .map(|(_, value)| value.to_owned())
             .collect();
-        let bytes = body::read_body(&parts.headers, body, app.settings.body_bytes_max).await?;
+        let bytes = body::read_body(&parts.headers, body, bytes_max).await?;
         Ok(Self { parts, path, bytes })
     }
 }
 
-/// What a handler may ask for in [`Client`] and [`Public`]: a ruma request, or [`Raw`].
+/// What a handler may ask for in [`Client`], [`Public`] and [`crate::Peer`]: a ruma request, or [`Raw`].
 pub trait Parse: Sized {
     /// Reads it from the request.
     fn parse(raw: Raw) -> Result<Self, MatrixError>;
@@ -116,7 +124,7 @@ impl<R: IncomingRequest> Parse for R {
 /// What a handler's second parameter may be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made from a request",
-    note = "a handler takes the state of its router and `Client<R>` or `Public<R>`"
+    note = "a handler takes the state of its router and `Client<R>`, `Public<R>` or `Peer<R>`"
 )]
 pub trait FromCall: Sized + Send {
     /// The ruma request, or [`Raw`].

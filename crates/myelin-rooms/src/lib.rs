@@ -30,6 +30,7 @@ mod visibility;
 use std::sync::{Arc, atomic::AtomicU64};
 
 use myelin_core::server::Server;
+use myelin_net::Federation;
 use myelin_store::Store;
 
 pub use aliases::{AliasError, CanonicalAliasError};
@@ -63,6 +64,7 @@ use crate::head::Heads;
 pub struct Rooms {
     server: Arc<Server>,
     store: Store,
+    federation: Federation,
     heads: Arc<Heads>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
@@ -70,10 +72,11 @@ pub struct Rooms {
 
 impl Rooms {
     /// Rooms over a store. One value serves a whole node: its heads order the node's appends.
-    pub fn new(server: Arc<Server>, store: Store) -> Self {
+    pub fn new(server: Arc<Server>, store: Store, federation: Federation) -> Self {
         Self {
             server,
             store,
+            federation,
             heads: Arc::default(),
             newest_creation_ms: Arc::default(),
         }
@@ -82,6 +85,11 @@ impl Rooms {
     /// The store that the rooms live in.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The way to other servers.
+    pub fn federation(&self) -> &Federation {
+        &self.federation
     }
 
     /// The server whose rooms these are.

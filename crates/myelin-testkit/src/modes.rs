@@ -1,6 +1,8 @@
 //! One test body, three tests.
 
-use crate::{Mode, TestServer};
+use std::sync::Arc;
+
+use crate::{Mode, Network, TestServer};
 
 /// Makes three tests of each function named, `NAME::sqlite`, `NAME::postgres` and
 /// `NAME::two_nodes`. The functions stand beside it: `async fn NAME(server: &TestServer)`.
@@ -40,5 +42,41 @@ pub fn run(mode: Mode, test: &impl AsyncFn(&TestServer)) {
         };
         test(&server).await;
         server.stop().await;
+    });
+}
+
+/// As [`three_modes!`](crate::three_modes), for functions of two servers that speak with each
+/// other: `async fn NAME(here: &TestServer, there: &TestServer)`. The first is in the mode of the
+/// test; the second, `there.example`, is one node on a file.
+#[macro_export]
+macro_rules! three_modes_federated {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            pub(super) fn sqlite() {
+                $crate::run_federated($crate::Mode::Sqlite, &super::$name);
+            }
+
+            #[test]
+            pub(super) fn postgres() {
+                $crate::run_federated($crate::Mode::Postgres, &super::$name);
+            }
+
+            #[test]
+            pub(super) fn two_nodes() {
+                $crate::run_federated($crate::Mode::TwoNodes, &super::$name);
+            }
+        }
+    )+};
+}
+
+/// As [`run`], with two servers in one network.
+pub fn run_federated(mode: Mode, test: &impl AsyncFn(&TestServer, &TestServer)) {
+    run(mode, &async |here: &TestServer| {
+        let network: &Arc<Network> = here.network();
+        let there = TestServer::start_in(network, "there.example", Mode::Sqlite).await;
+        let there = there.expect("a file needs no PostgreSQL");
+        test(here, &there).await;
+        there.stop().await;
     });
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, response::Response};
+use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use myelin_http::App;
@@ -18,7 +19,10 @@ use parking_lot::RwLock;
 use tokio::{sync::Mutex, task::JoinSet};
 use tower::ServiceExt;
 
-use crate::Answer;
+use crate::{
+    Answer,
+    network::{Site, SiteAnswer},
+};
 
 /// Simulated time between two commits. It passes only when nobody has anything to do, so what a
 /// commit contains depends on who asked for what, never on how fast this machine is.
@@ -63,7 +67,7 @@ impl Nodes {
 
     /// Hands the request to the next node's router, as its listener would.
     pub(crate) async fn call(&self, request: Request<String>) -> Answer {
-        let (parts, body) = self.respond(request).await.into_parts();
+        let (parts, body) = self.respond(request.map(Body::from)).await.into_parts();
         let bytes = body
             .collect()
             .await
@@ -74,7 +78,7 @@ impl Nodes {
 
     /// The pieces in which the body of an answer is written.
     pub(crate) async fn pieces(&self, request: Request<String>) -> Vec<String> {
-        let mut body = self.respond(request).await.into_body();
+        let mut body = self.respond(request.map(Body::from)).await.into_body();
         let mut pieces = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.expect("the answer is not broken off");
@@ -84,17 +88,28 @@ impl Nodes {
         pieces
     }
 
-    async fn respond(&self, request: Request<String>) -> Response {
+    async fn respond(&self, request: Request<Body>) -> Response {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let router = {
             let nodes = self.all();
             assert!(!nodes.is_empty(), "the server is not running");
             nodes[turn % nodes.len()].router.clone()
         };
-        match router.oneshot(request.map(Body::from)).await {
+        match router.oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+impl Site for Nodes {
+    fn answer(&self, request: Request<Bytes>) -> SiteAnswer<'_> {
+        Box::pin(async move {
+            if self.all().is_empty() {
+                return None;
+            }
+            Some(self.respond(request.map(Body::from)).await)
+        })
     }
 }
 

@@ -14,7 +14,9 @@ use myelin_accounts::{
 };
 use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::{environment::Clock, server::Server};
+use myelin_federation_api::FederationApi;
 use myelin_http::{App, HttpSettings};
+use myelin_net::{Federation, FederationSettings};
 use myelin_rooms::{Rooms, ServerNotices};
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use myelin_testdb::Cluster;
@@ -23,12 +25,13 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 use crate::{
-    Answer, SeededChance, TestClock, User, logs,
+    Answer, Network, SeededChance, TestClock, User, logs,
+    network::Site,
     nodes::{Node, Nodes, driven},
     proxy,
 };
 
-/// The name of every server that the kit starts.
+/// The name of a server that was not given another.
 pub const SERVER_NAME: &str = "localhost";
 
 /// What a test runs on.
@@ -44,6 +47,8 @@ pub enum Mode {
 
 /// A running server. Tests get it from [`three_modes!`](crate::three_modes).
 pub struct TestServer {
+    name: OwnedServerName,
+    network: Arc<Network>,
     mode: Mode,
     nodes: Arc<Nodes>,
     clock: Arc<TestClock>,
@@ -85,7 +90,18 @@ impl TestServer {
 
     /// As [`TestServer::start`], but with these rules of who may register.
     pub async fn start_registering(mode: Mode, registration: RegistrationSettings) -> Option<Self> {
-        let server = Self::new(mode, registration, 1)?;
+        Self::start_new(Self::new(mode, registration, 1)?).await
+    }
+
+    /// A server of this name in a network with others.
+    pub async fn start_in(network: &Arc<Network>, name: &str, mode: Mode) -> Option<Self> {
+        let mut server = Self::new(mode, open(), 1)?;
+        server.name = name.try_into().expect("the name is valid");
+        server.network = network.clone();
+        Self::start_new(server).await
+    }
+
+    async fn start_new(server: Self) -> Option<Self> {
         server.start_nodes(false).await;
         Some(server)
     }
@@ -104,6 +120,8 @@ impl TestServer {
             Mode::Postgres | Mode::TwoNodes => Database::Postgres(Cluster::shared()?.database()),
         };
         Some(Self {
+            name: SERVER_NAME.try_into().expect("the name is valid"),
+            network: Arc::default(),
             mode,
             nodes: Arc::default(),
             clock: Arc::default(),
@@ -113,6 +131,16 @@ impl TestServer {
             tasks: Mutex::default(),
             database,
         })
+    }
+
+    /// The server's name.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The network that the server is in: one of its own, if it was not started in another.
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
     /// What the server runs on.
@@ -241,10 +269,12 @@ impl TestServer {
             nodes.push(self.start_node(is_driven).await);
         }
         self.nodes.replace(nodes);
+        let site = Arc::downgrade(&(self.nodes.clone() as Arc<dyn Site>));
+        self.network.join(self.name.as_str(), site);
     }
 
     async fn start_node(&self, is_driven: bool) -> Node {
-        let mut options = StoreOptions::new(self.database.url(), SERVER_NAME);
+        let mut options = StoreOptions::new(self.database.url(), self.name.as_str());
         options.driven = is_driven;
         let opened = Store::open(options).await;
         let store = opened.expect("the test's database opens");
@@ -255,22 +285,34 @@ impl TestServer {
         let key = find_or_make_signing_key(&store, &*clock, &*chance, None);
         // Without effect but in a simulation, where nobody else would commit the key.
         let key = driven(&store, key).await.expect("the database takes a key");
-        let name = OwnedServerName::try_from(SERVER_NAME).expect("the name is valid");
         let server = Arc::new(Server {
-            name,
+            name: self.name.clone(),
             key,
             clock,
             chance,
         });
         let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
-        let app = App::new(server, store, Arc::new(accounts), self.http.lock().clone());
-        let api = ClientApi::new(app.clone(), client_api_settings());
+        let federation = Federation::new(
+            server.clone(),
+            store.clone(),
+            Arc::new(self.network.transport(&self.name)),
+            FederationSettings::default(),
+        );
+        let http = self.http.lock().clone();
+        let app = App::new(server, store, Arc::new(accounts), http, federation);
+        let api = ClientApi::new(app.clone(), client_api_settings(&self.name));
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();
         background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
         let tools = myelin_client_api::admin_router(api.clone());
-        let surfaces = myelin_client_api::router(api).merge(tools);
+        let federation = FederationApi {
+            app: app.clone(),
+            rooms: rooms.clone(),
+        };
+        let surfaces = myelin_client_api::router(api)
+            .merge(tools)
+            .merge(myelin_federation_api::router(federation));
         let router = myelin_http::finish(app.clone(), surfaces);
         let background = Mutex::new(background);
         Node {
@@ -304,8 +346,8 @@ fn open() -> RegistrationSettings {
 }
 
 /// What the program has by default, and server notices.
-fn client_api_settings() -> ClientApiSettings {
-    let sender = format!("@notices:{SERVER_NAME}");
+fn client_api_settings(server_name: &OwnedServerName) -> ClientApiSettings {
+    let sender = format!("@notices:{server_name}");
     ClientApiSettings {
         server_notices: Some(ServerNotices {
             sender: sender.try_into().expect("the name is valid"),

@@ -14,7 +14,9 @@ use myelin_core::{
     server::Server,
     signing_key::SigningKey,
 };
+use myelin_federation_api::FederationApi;
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
+use myelin_net::{Federation, FederationSettings, NoNetwork};
 use myelin_rooms::ServerNotices;
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
@@ -154,13 +156,19 @@ impl Running {
 struct Routers {
     app: App,
     client: Router,
+    federation: Router,
     admin: Router,
 }
 
 impl Routers {
     fn new(app: &App, api: ClientApi) -> Self {
+        let federation = FederationApi {
+            app: app.clone(),
+            rooms: api.rooms.clone(),
+        };
         Self {
             app: app.clone(),
+            federation: myelin_federation_api::router(federation),
             client: myelin_client_api::router(api.clone()),
             admin: myelin_client_api::admin_router(api),
         }
@@ -171,6 +179,9 @@ impl Routers {
         let mut surfaces = Router::new();
         if listener.resources.contains(&Resource::Client) {
             surfaces = surfaces.merge(self.client.clone());
+        }
+        if listener.resources.contains(&Resource::Federation) {
+            surfaces = surfaces.merge(self.federation.clone());
         }
         if listener.resources.contains(&Resource::Admin) {
             surfaces = surfaces.merge(self.admin.clone());
@@ -214,7 +225,20 @@ async fn make_app(
         rate_limits: rate_limits(&settings.rate_limits)?,
         ..HttpSettings::default()
     };
-    Ok(App::new(Arc::new(server), store, Arc::new(accounts), http))
+    let server = Arc::new(server);
+    let federation = Federation::new(
+        server.clone(),
+        store.clone(),
+        Arc::new(NoNetwork),
+        FederationSettings::default(),
+    );
+    Ok(App::new(
+        server,
+        store,
+        Arc::new(accounts),
+        http,
+        federation,
+    ))
 }
 
 fn rate_limits(settings: &config::RateLimitSettings) -> anyhow::Result<Option<RateLimits>> {

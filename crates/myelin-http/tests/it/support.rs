@@ -17,6 +17,7 @@ use myelin_core::{
     signing_key::SigningKey,
 };
 use myelin_http::{App, HttpSettings};
+use myelin_net::{Federation, FederationSettings, NoNetwork};
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -58,7 +59,14 @@ pub(crate) async fn app(directory: &TempDir) -> App {
         body_bytes_max: 1_000,
         ..HttpSettings::default()
     };
-    App::new(Arc::new(server), store, Arc::new(accounts), settings)
+    let server = Arc::new(server);
+    let federation = Federation::new(
+        server.clone(),
+        store.clone(),
+        Arc::new(NoNetwork),
+        FederationSettings::default(),
+    );
+    App::new(server, store, Arc::new(accounts), settings, federation)
 }
 
 /// Registers a user and returns its access token.

@@ -1,0 +1,42 @@
+//! The server-server API: `/_matrix/federation` and `/_matrix/key`, one file per endpoint, named as
+//! ruma names it.
+//!
+//! Handlers translate between requests and use cases and decide nothing. Start reading at
+//! [`router`], then at any endpoint.
+
+mod discovery;
+
+use axum::{Router, extract::FromRef};
+use http::Method;
+use myelin_http::{App, Routes};
+use myelin_rooms::Rooms;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct FederationApi {
+    /// The server, its store and settings.
+    pub app: App,
+    /// The use cases about rooms; the same value as the client-server API has, for its heads order
+    /// the node's appends.
+    pub rooms: Rooms,
+}
+
+impl FromRef<FederationApi> for App {
+    fn from_ref(api: &FederationApi) -> Self {
+        api.app.clone()
+    }
+}
+
+/// All endpoints of this API.
+pub fn router(api: FederationApi) -> Router {
+    routes().into_router().with_state(api)
+}
+
+/// Method and path of each endpoint, each under its newest stable path.
+pub fn endpoints() -> Vec<(Method, String)> {
+    routes().names().to_vec()
+}
+
+fn routes() -> Routes<FederationApi> {
+    discovery::routes()
+}

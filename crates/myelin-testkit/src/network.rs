@@ -1,0 +1,88 @@
+//! A network inside the test's process: requests between servers are handed from one to the other.
+
+use std::{
+    collections::{HashMap, HashSet},
+    pin::Pin,
+    sync::{Arc, Weak},
+};
+
+use axum::body::Body as AxumBody;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use myelin_net::{Body, Reply, Transport, TransportError};
+use parking_lot::RwLock;
+use ruma::{OwnedServerName, ServerName};
+
+/// Who is in the network, and who cannot be reached.
+#[derive(Default)]
+pub struct Network {
+    sites: RwLock<HashMap<String, Weak<dyn Site>>>,
+    /// Nothing comes from them or to them.
+    cut_off: RwLock<HashSet<String>>,
+}
+
+/// The answer of a site; None: nobody is there.
+pub(crate) type SiteAnswer<'a> =
+    Pin<Box<dyn Future<Output = Option<Response<AxumBody>>> + Send + 'a>>;
+
+/// Who answers under a name.
+pub(crate) trait Site: Send + Sync {
+    fn answer(&self, request: Request<Bytes>) -> SiteAnswer<'_>;
+}
+
+impl Network {
+    pub(crate) fn join(&self, name: &str, site: Weak<dyn Site>) {
+        self.sites.write().insert(name.to_owned(), site);
+    }
+
+    /// Cuts a server off from all others, or takes it back.
+    pub fn set_cut_off(&self, name: &str, is_cut_off: bool) {
+        let mut cut_off = self.cut_off.write();
+        if is_cut_off {
+            cut_off.insert(name.to_owned());
+        } else {
+            cut_off.remove(name);
+        }
+    }
+
+    pub(crate) fn transport(self: &Arc<Self>, from: &ServerName) -> NetworkTransport {
+        NetworkTransport {
+            from: from.to_owned(),
+            network: self.clone(),
+        }
+    }
+
+    fn find(&self, from: &str, to: &str) -> Option<Arc<dyn Site>> {
+        let cut_off = self.cut_off.read();
+        if cut_off.contains(from) || cut_off.contains(to) {
+            return None;
+        }
+        self.sites.read().get(to)?.upgrade()
+    }
+}
+
+/// One server's way into the network.
+pub(crate) struct NetworkTransport {
+    from: OwnedServerName,
+    network: Arc<Network>,
+}
+
+impl Transport for NetworkTransport {
+    fn send<'a>(&'a self, destination: &'a ServerName, request: Request<Bytes>) -> Reply<'a> {
+        Box::pin(async move {
+            let unreachable = || TransportError::Unreachable {
+                server: destination.to_string(),
+                reason: "nobody answers there".to_owned(),
+            };
+            let site = self.network.find(self.from.as_str(), destination.as_str());
+            let answer = site.ok_or_else(unreachable)?.answer(request).await;
+            Ok(answer.ok_or_else(unreachable)?.map(to_body))
+        })
+    }
+}
+
+fn to_body(body: AxumBody) -> Body {
+    body.map_err(|error| TransportError::BrokenOff(error.to_string()))
+        .boxed_unsync()
+}
