@@ -9,6 +9,7 @@
 )]
 
 mod answer;
+mod coverage;
 mod environment;
 mod logs;
 mod modes;
@@ -22,6 +23,7 @@ mod user;
 mod wait;
 
 pub use answer::{Answer, encode, text};
+pub use coverage::Coverage;
 pub use environment::{SeededChance, TestClock};
 pub use modes::{run, run_federated};
 pub use network::Network;

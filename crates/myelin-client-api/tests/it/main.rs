@@ -69,3 +69,5 @@ mod uia;
 mod upgrade_room;
 mod v1;
 mod whoami;
+
+use myelin_testkit::covers;
