@@ -1,10 +1,15 @@
 //! `GET /_matrix/key/v2/server`.
 
 use myelin_core::event::PublicKeys;
-use myelin_testkit::{TestServer, three_modes};
+use myelin_testkit::{TestServer, covers, three_modes};
 use ruma::{serde::Base64, signatures::verify_json};
 
 three_modes!(the_keys_are_signed_by_themselves);
+
+covers! {
+    "GET /_matrix/key/v2/server":
+        works = the_keys_are_signed_by_themselves;
+}
 
 async fn the_keys_are_signed_by_themselves(server: &TestServer) {
     let answer = server.get("/_matrix/key/v2/server").await.ok();
