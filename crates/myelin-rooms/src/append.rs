@@ -20,7 +20,7 @@ use myelin_store::{Committed, Read, Sequence, StoreError, Submission, WriteSet, 
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, UserId};
 
 use self::{
-    advance::{advance_row, advance_state, write_event},
+    advance::{advance_row, advance_state, deliver, write_event},
     auth_state::{auth_event_ids, auth_state},
 };
 use crate::{
@@ -357,6 +357,7 @@ impl OpenRoom<'_> {
         }
         self.rooms.heads.note_own(&self.rooms.store, number);
         write_event(&mut self.writes, head, &event, draft, (number, root_before));
+        deliver(self.rooms, head, &mut self.writes, (&event, number));
         Ok((event, number))
     }
 

@@ -2,7 +2,9 @@
 
 use myelin_core::membership::Membership;
 
-use crate::{OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int};
+use crate::{
+    OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int, room_servers,
+};
 
 // Written only together with a room's head, whose expectation orders the writers.
 static MEMBERSHIPS: Table = Table {
@@ -222,7 +224,45 @@ pub async fn list_joined(read: &mut Read, room: i64, users: &[i64]) -> StoreResu
     rows.iter().map(|row| row.int(0)).collect()
 }
 
-/// Writes a membership, in the set that moves the room's head; `room_order` is the member event's.
+/// A membership that takes the place of another.
+#[derive(Clone, Copy, Debug)]
+pub struct MembershipMove {
+    /// What it is now.
+    pub membership: UserMembership,
+    /// The room order of the member event.
+    pub room_order: i64,
+    /// What it was before; None: the user was never in the room.
+    pub before: Option<Membership>,
+    /// The interned name of the user's server.
+    pub server: i64,
+    /// Whether that is another server than this one.
+    pub is_remote: bool,
+}
+
+impl MembershipMove {
+    /// How many joined users the room has more by it: -1, 0 or 1.
+    pub fn more_joined(&self) -> i64 {
+        let is_joined = self.membership.membership == Membership::Join;
+        i64::from(is_joined) - i64::from(self.before == Some(Membership::Join))
+    }
+}
+
+/// Writes a membership, in the set that moves the room's head, and counts the user among those of
+/// its server.
+pub fn record(writes: &mut WriteSet, moved: &MembershipMove) {
+    let UserMembership { room, user, .. } = moved.membership;
+    upsert(writes, &moved.membership, moved.room_order);
+    let more = moved.more_joined();
+    if more != 0 {
+        room_servers::add(writes, room, moved.server, more);
+        if moved.is_remote {
+            room_servers::log_one(writes, room, moved.server, (user, more > 0));
+        }
+    }
+}
+
+/// Writes a membership without counting it among those of its server: who writes many at once adds
+/// up each server's for [`room_servers::add`], and tells of them with [`room_servers::log_many`].
 pub fn upsert(writes: &mut WriteSet, membership: &UserMembership, room_order: i64) {
     let key = vec![membership.room.into(), membership.user.into()];
     let number = membership.membership.as_number();

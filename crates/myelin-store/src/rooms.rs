@@ -16,6 +16,7 @@ static ROOMS: Table = Table {
         bytes("root"),
         int("joined"),
         int("invited"),
+        int("joined_remote"),
     ],
     version: Some(0),
     on_conflict: OnConflict::Replace,
@@ -42,13 +43,15 @@ pub struct Room {
     pub joined: i64,
     /// How many users are invited.
     pub invited: i64,
+    /// How many of the joined users are of other servers.
+    pub joined_remote: i64,
 }
 
 /// The head of a room, if there is such a room.
 pub async fn find(read: &mut Read, room: i64) -> StoreResult<Option<Room>> {
     let sql =
-        "SELECT room, version, room_version, extremities, depth, room_order, root, joined, invited
-               FROM rooms WHERE room = $1";
+        "SELECT room, version, room_version, extremities, depth, room_order, root, joined, invited,
+                      joined_remote FROM rooms WHERE room = $1";
     read.query_one(ROOMS.name, sql, &[room.into()])
         .await?
         .map(|row| from_row(&row))
@@ -68,6 +71,7 @@ pub fn put(writes: &mut WriteSet, room: &Room, expected: Option<i64>) {
         room.root.clone().into(),
         room.joined.into(),
         room.invited.into(),
+        room.joined_remote.into(),
     ];
     writes.put(&ROOMS, key, values);
 }
@@ -88,5 +92,6 @@ fn from_row(row: &Row) -> StoreResult<Room> {
         root: row.bytes(6)?,
         joined: row.int(7)?,
         invited: row.int(8)?,
+        joined_remote: row.int(9)?,
     })
 }

@@ -106,6 +106,13 @@ pub enum LogKind {
     Receipt = 5,
     /// A job is to be done: subject [`crate::jobs::JOBS_SUBJECT`], reference 0.
     Jobs = 6,
+    /// A user of another server was joined to a room, or is so no more: subject room, reference
+    /// the server, data one byte (1: joined) and the user (8 bytes, big endian). Reference 0: many
+    /// at once.
+    RoomServer = 8,
+    /// An event is to be sent to the other servers in its room: subject room, reference event
+    /// number.
+    Delivery = 9,
 }
 
 impl LogKind {
@@ -113,7 +120,7 @@ impl LogKind {
     /// the log compacts itself.
     pub const fn is_latest(self) -> bool {
         match self {
-            Self::Event | Self::Membership => false,
+            Self::Event | Self::Membership | Self::RoomServer | Self::Delivery => false,
             Self::Sessions | Self::AccountData | Self::Receipt | Self::Jobs => true,
         }
     }
@@ -127,6 +134,8 @@ impl LogKind {
             4 => Some(Self::AccountData),
             5 => Some(Self::Receipt),
             6 => Some(Self::Jobs),
+            8 => Some(Self::RoomServer),
+            9 => Some(Self::Delivery),
             _ => None,
         }
     }

@@ -13,12 +13,12 @@ use myelin_core::{
     },
 };
 use myelin_store::{
-    EMPTY_STRING, LogKind, LogWrite, Read, StoreError, WriteSet,
+    EMPTY_STRING, LogKind, LogWrite, Read, StoreError, WriteSet, deliveries,
     departures::{self, Departure},
     directory,
     events::{self, StoredEvent},
     forgotten_rooms,
-    memberships::{self, UserMembership},
+    memberships::{self, MembershipMove, UserMembership},
     open_rooms::{self, Aspect},
     state_nodes,
 };
@@ -68,7 +68,7 @@ pub(super) async fn advance_state(
     head.row.root = Bytes::from(root.to_bytes());
     head.pending_events.insert(number, Arc::clone(event));
     if numbers.event_type == TYPE_MEMBER {
-        advance_member(rooms, head, writes, (before, event, number, state_key));
+        advance_member(rooms, head, writes, (before, event, number, numbers));
     } else if state_key == EMPTY_STRING {
         facts::record(writes, room, (numbers.event_type, event));
         advance_settings(head, writes, (event, numbers.event_type));
@@ -109,18 +109,35 @@ fn advance_member(
     rooms: &Rooms,
     head: &mut Head,
     writes: &mut WriteSet,
-    (before, event, number, user): (StateEvent, &Arc<Event>, i64, i64),
+    (before, event, number, numbers): (StateEvent, &Arc<Event>, i64, EventNumbers),
 ) {
+    // A member event whose state key names no user is refused by the rules of every room version.
+    let (Some(user), Some(server)) = (numbers.state_key, numbers.member_server) else {
+        return;
+    };
     let membership = Membership::of_content(&event.content).unwrap_or(Membership::Leave);
     let before = before.and_then(|event| Membership::of_content(&event.content));
-    let count = |membership, wanted| i64::from(membership == Some(wanted));
-    let more = count(Some(membership), Membership::Join) - count(before, Membership::Join);
+    let moved = MembershipMove {
+        membership: UserMembership {
+            room: head.row.room,
+            user,
+            membership,
+            event: number,
+        },
+        room_order: head.row.room_order,
+        before,
+        server,
+        is_remote: !is_about_local(rooms, event),
+    };
+    memberships::record(writes, &moved);
+    let more = moved.more_joined();
     head.row.joined += more;
+    head.row.joined_remote += if moved.is_remote { more } else { 0 };
     if more != 0 {
         directory::add_joined(writes, head.row.room, more);
     }
-    head.row.invited +=
-        count(Some(membership), Membership::Invite) - count(before, Membership::Invite);
+    let is_invited = |membership| i64::from(membership == Some(Membership::Invite));
+    head.row.invited += is_invited(Some(membership)) - is_invited(before);
     head.remember_member(user, Some(Arc::clone(event)));
     if before == Some(Membership::Join) && membership != Membership::Join {
         departures::upsert(
@@ -134,21 +151,7 @@ fn advance_member(
             },
         );
     }
-    memberships::upsert(
-        writes,
-        &UserMembership {
-            room: head.row.room,
-            user,
-            membership,
-            event: number,
-        },
-        head.row.room_order,
-    );
-    let local = event
-        .state_key
-        .as_deref()
-        .and_then(|id| <&UserId>::try_from(id).ok());
-    if local.is_some_and(|id| rooms.server.is_local(id)) {
+    if !moved.is_remote {
         if before.is_some() && !matches!(membership, Membership::Leave | Membership::Ban) {
             forgotten_rooms::delete(writes, user, head.row.room);
         }
@@ -164,11 +167,40 @@ fn advance_member(
     }
 }
 
+/// Whether the state key names a user of this server.
+fn is_about_local(rooms: &Rooms, event: &Event) -> bool {
+    let user = event.state_key.as_deref();
+    let user = user.and_then(|id| <&UserId>::try_from(id).ok());
+    user.is_some_and(|id| rooms.server.is_local(id))
+}
+
 pub(super) fn advance_row(head: &mut Head, event: &Event, number: i64) {
     head.row.version = number;
     head.row.extremities = vec![event.event_id.to_string()];
     head.row.depth += 1;
     head.row.room_order += 1;
+}
+
+/// Leaves an event of our own to be sent to the other servers in the room. One that takes away a
+/// user of another server, or that user's invitation, is sent there even if nobody else is.
+pub(super) fn deliver(
+    rooms: &Rooms,
+    head: &Head,
+    writes: &mut WriteSet,
+    (event, number): (&Event, i64),
+) {
+    if !rooms.server.is_local(&event.sender) {
+        return;
+    }
+    let takes_away = || {
+        let membership = Membership::of_content(&event.content);
+        event.type_str() == "m.room.member"
+            && matches!(membership, Some(Membership::Leave | Membership::Ban))
+            && !is_about_local(rooms, event)
+    };
+    if head.row.joined_remote > 0 || takes_away() {
+        deliveries::insert(writes, head.row.room, number);
+    }
 }
 
 pub(super) fn write_event(

@@ -81,5 +81,6 @@ pub(crate) fn empty_row(room: i64, version: &RoomVersionId) -> rooms::Room {
         root: bytes::Bytes::new(),
         joined: 0,
         invited: 0,
+        joined_remote: 0,
     }
 }

@@ -18,7 +18,7 @@ use super::{
     presence::{Lease, Presence, PresenceNews, PresenceState, PresenceUpdate, Presences},
     typing::{Told, Typing, TypingNews, TypingUser},
 };
-use crate::{LogEntry, LogKind};
+use crate::{LogEntry, LogKind, room_servers::ServerChange};
 
 /// How long the others wait for the node that was told by the client to say that time is over.
 const GRACE_MS: i64 = 5_000;
@@ -224,12 +224,16 @@ impl Live {
 
     /// Who leaves a room no longer types in it. Called with what this node has committed.
     pub(super) fn end_typing_of_leavers(&self, entries: &[LogEntry]) {
-        let left = entries.iter().filter(|entry| {
+        let left = entries.iter().filter_map(|entry| {
             // The first byte is the membership, and 0 is to be joined.
-            entry.kind == LogKind::Membership && entry.data.first().is_some_and(|byte| *byte != 0)
+            let is_local = entry.kind == LogKind::Membership
+                && entry.data.first().is_some_and(|byte| *byte != 0);
+            if is_local {
+                return Some((entry.subject, entry.reference));
+            }
+            Some((ServerChange::user_gone(entry)?, entry.subject))
         });
-        for entry in left {
-            let (user, room) = (entry.subject, entry.reference);
+        for (user, room) in left {
             if self.passing.state.lock().typing.is_typing(room, user) {
                 self.tell(0, Notice::Typing(room, user, 0));
             }

@@ -7,5 +7,6 @@
 )]
 
 mod commit;
+mod migrations;
 mod property;
 mod support;

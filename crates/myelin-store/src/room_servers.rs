@@ -1,0 +1,138 @@
+//! Table `room_servers`: how many users of which server are joined to which room, this server's
+//! included. Written with the memberships (see [`crate::memberships::record`]).
+//!
+//! Log entries of kind [`LogKind::RoomServer`] tell of the users of other servers who come and go,
+//! so that who reads the table later than the log can say which servers were in the room then.
+
+use bytes::Bytes;
+
+use crate::{LogEntry, LogKind, LogWrite, OnConflict, Read, StoreResult, Table, WriteSet, int};
+
+// Only ever added to.
+static ROOM_SERVERS: Table = Table {
+    name: "room_servers",
+    key: &[int("room"), int("server")],
+    values: &[int("joined")],
+    version: None,
+    on_conflict: OnConflict::LastWins,
+};
+
+/// The server of a log entry that does not say which servers have come or gone.
+const MANY: i64 = 0;
+
+/// What a log entry tells of a room's servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerChange {
+    /// A user of this server, which is another than this one, was joined.
+    Came(i64),
+    /// A user of it is joined no more.
+    Went(i64),
+    /// Many have come or gone: the table is to be read anew.
+    Many,
+}
+
+impl ServerChange {
+    /// What an entry tells; None for entries of other kinds.
+    pub fn of(entry: &LogEntry) -> Option<Self> {
+        if entry.kind != LogKind::RoomServer {
+            return None;
+        }
+        Some(match (entry.reference, entry.data.first()) {
+            (MANY, _) => Self::Many,
+            (server, Some(1)) => Self::Came(server),
+            (server, _) => Self::Went(server),
+        })
+    }
+
+    /// The user who has gone, whatever the server.
+    pub(crate) fn user_gone(entry: &LogEntry) -> Option<i64> {
+        let (came, user) = entry.data.split_first()?;
+        let user = user.try_into().ok().map(i64::from_be_bytes)?;
+        (entry.kind == LogKind::RoomServer && *came == 0).then_some(user)
+    }
+}
+
+/// A server in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomServer {
+    /// The interned name of the server.
+    pub server: i64,
+    /// How many of its users are joined.
+    pub joined: i64,
+}
+
+/// The servers that have users in a room, in the order of their numbers.
+pub async fn list(read: &mut Read, room: i64) -> StoreResult<Vec<RoomServer>> {
+    let sql = "SELECT server, joined FROM room_servers WHERE room = $1 AND joined > 0
+               ORDER BY server";
+    let rows = read.query(ROOM_SERVERS.name, sql, &[room.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(RoomServer {
+                server: row.int(0)?,
+                joined: row.int(1)?,
+            })
+        })
+        .collect()
+}
+
+/// How many users of a server are joined to a room.
+pub async fn count(read: &mut Read, room: i64, server: i64) -> StoreResult<i64> {
+    let sql = "SELECT joined FROM room_servers WHERE room = $1 AND server = $2";
+    let parameters = [room.into(), server.into()];
+    let row = read.query_one(ROOM_SERVERS.name, sql, &parameters).await?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Whether any room has users of another server than this one.
+pub async fn exists_other(read: &mut Read, own: i64) -> StoreResult<bool> {
+    let sql = "SELECT room FROM room_servers WHERE server <> $1 AND joined > 0 LIMIT 1";
+    let row = read
+        .query_one(ROOM_SERVERS.name, sql, &[own.into()])
+        .await?;
+    Ok(row.is_some())
+}
+
+/// The other servers that have users in a room that a user is joined to, in the order of their
+/// numbers. Cost: the servers of the user's rooms.
+pub async fn list_sharing(read: &mut Read, user: i64, own: i64) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT DISTINCT s.server FROM memberships m
+               JOIN room_servers s ON s.room = m.room
+               WHERE m.user_number = $1 AND m.membership = $2 AND s.joined > 0 AND s.server <> $3
+               ORDER BY s.server";
+    let joined = myelin_core::membership::Membership::Join.as_number();
+    let parameters = [user.into(), joined.into(), own.into()];
+    let rows = read.query(ROOM_SERVERS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Changes how many users of a server are joined. Who changes many at once says so afterwards with
+/// [`log_many`], in the set that publishes them.
+pub fn add(writes: &mut WriteSet, room: i64, server: i64, difference: i64) {
+    let key = vec![room.into(), server.into()];
+    writes.add(&ROOM_SERVERS, key, vec![difference.into()]);
+}
+
+/// Tells that a user of another server was joined to a room, or is so no more.
+pub(crate) fn log_one(writes: &mut WriteSet, room: i64, server: i64, (user, came): (i64, bool)) {
+    let mut data = vec![u8::from(came)];
+    data.extend_from_slice(&user.to_be_bytes());
+    log(writes, room, (server, data.into()));
+}
+
+/// Tells that the servers of a room are to be read anew, because many have come or gone at once.
+pub fn log_many(writes: &mut WriteSet, room: i64) {
+    log(writes, room, (MANY, Bytes::new()));
+}
+
+fn log(writes: &mut WriteSet, room: i64, (reference, data): (i64, Bytes)) {
+    writes.log(LogWrite {
+        kind: LogKind::RoomServer,
+        subject: room,
+        reference,
+        data,
+    });
+}
+
+#[cfg(test)]
+mod tests;
