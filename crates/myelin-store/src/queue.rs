@@ -14,6 +14,9 @@ const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most rows that one batch takes, unless its first set alone has more.
 const BATCH_ROWS_MAX: usize = 20_000;
 
+/// Batches that a patient set lets pass while others keep the committer busy.
+const PATIENCE: usize = 8;
+
 /// One waiting set and who waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -32,6 +35,10 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Job>,
+    /// Large sets that nobody's answer hangs on directly: one at a time, when little else waits.
+    patient: VecDeque<Job>,
+    /// Batches that the first patient set has let pass.
+    passed: usize,
     closed: bool,
 }
 
@@ -51,6 +58,19 @@ impl Queue {
             return false;
         }
         state.waiting.push_back(job);
+        drop(state);
+        self.for_thread.notify_one();
+        self.for_task.notify_one();
+        true
+    }
+
+    /// Adds a set that lets others go first, for a while; false if the queue is closed.
+    pub(crate) fn push_patient(&self, job: Job) -> bool {
+        let mut state = self.state.lock();
+        if state.closed {
+            return false;
+        }
+        state.patient.push_back(job);
         drop(state);
         self.for_thread.notify_one();
         self.for_task.notify_one();
@@ -120,6 +140,84 @@ impl State {
             }
             sets += 1;
         }
+        if sets == 0 || self.passed >= PATIENCE {
+            self.passed = 0;
+            if let Some(job) = self.patient.pop_front() {
+                return Some(vec![job]);
+            }
+        } else if !self.patient.is_empty() {
+            self.passed += 1;
+        }
         (sets > 0).then(|| self.waiting.drain(..sets).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LogKind, LogWrite, log, test_stores};
+
+    fn job() -> Job {
+        let (answer, _) = oneshot::channel();
+        let writes = WriteSet::new();
+        Job { writes, answer }
+    }
+
+    #[test]
+    fn a_patient_set_lets_others_pass_but_not_for_ever() {
+        let queue = Queue::default();
+        assert!(queue.try_take().is_none());
+        queue.push_patient(job());
+        queue.push_patient(job());
+        assert_eq!(queue.try_take().unwrap().len(), 1, "nothing else waits");
+        // Others keep coming, two for each batch.
+        for _ in 0..PATIENCE {
+            queue.push(job());
+            queue.push(job());
+            assert_eq!(queue.try_take().unwrap().len(), 2);
+        }
+        queue.push(job());
+        queue.push(job());
+        assert_eq!(queue.try_take().unwrap().len(), 1, "its turn has come");
+        assert_eq!(queue.try_take().unwrap().len(), 2);
+        assert!(queue.try_take().is_none());
+    }
+
+    #[tokio::test]
+    async fn patient_sets_are_durable_on_both_engines() {
+        for nodes in test_stores::both().await {
+            let sets = (0..20).map(|number| {
+                let mut writes = WriteSet::new();
+                writes.log(LogWrite {
+                    kind: LogKind::Jobs,
+                    subject: 1,
+                    reference: number,
+                    data: bytes::Bytes::new(),
+                });
+                (number, writes)
+            });
+            for (number, writes) in sets {
+                let committed = if number % 2 == 0 {
+                    nodes.one.commit(writes).await
+                } else {
+                    nodes.one.commit_patiently(writes).await
+                };
+                assert_eq!(committed.unwrap().last, number + 1);
+            }
+            let mut read = nodes.two.read();
+            assert_eq!(log::position(&mut read).await.unwrap(), 20);
+            nodes.close().await;
+        }
+    }
+
+    #[test]
+    fn a_closed_queue_still_gives_out_its_patient_sets() {
+        let queue = Queue::default();
+        queue.push_patient(job());
+        queue.close();
+        assert!(!queue.push_patient(job()));
+        let next = queue.take_blocking(Duration::ZERO);
+        assert!(matches!(next, Next::Batch(batch) if batch.len() == 1));
+        assert!(matches!(queue.take_blocking(Duration::ZERO), Next::Closed));
     }
 }

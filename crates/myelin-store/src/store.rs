@@ -136,20 +136,18 @@ impl Store {
 
     /// Queues a set. The order of the calls is the order in which sets are checked and logged.
     pub fn submit(&self, writes: WriteSet) -> Submission {
-        if let Err(error) = writes.check().and_then(|()| writes.check_kinds()) {
-            return Submission::refused(error);
-        }
-        let (answer, receiver) = oneshot::channel();
-        if self.inner.queue.push(Job { writes, answer }) {
-            Submission::waiting(receiver)
-        } else {
-            Submission::refused(closed())
-        }
+        self.offer(writes, Queue::push)
     }
 
     /// Queues a set and waits until it is durable or has fallen.
     pub async fn commit(&self, writes: WriteSet) -> StoreResult<Committed> {
         self.submit(writes).await
+    }
+
+    /// As [`Store::commit`], but sets that are submitted otherwise go first, for a while: for bigger
+    /// work, in slices that nothing refers to yet.
+    pub async fn commit_patiently(&self, writes: WriteSet) -> StoreResult<Committed> {
+        self.offer(writes, Queue::push_patient).await
     }
 
     /// The attempts of one use case: each reads afresh, builds a set and offers it.
@@ -190,6 +188,18 @@ impl Store {
             .counters
             .trie_nodes_read
             .fetch_add(nodes as u64, Relaxed);
+    }
+
+    fn offer(&self, writes: WriteSet, push: fn(&Queue, Job) -> bool) -> Submission {
+        if let Err(error) = writes.check().and_then(|()| writes.check_kinds()) {
+            return Submission::refused(error);
+        }
+        let (answer, receiver) = oneshot::channel();
+        if push(&self.inner.queue, Job { writes, answer }) {
+            Submission::waiting(receiver)
+        } else {
+            Submission::refused(closed())
+        }
     }
 
     fn drive_all(&self) {
