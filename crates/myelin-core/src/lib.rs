@@ -16,6 +16,7 @@ pub mod power;
 pub mod relation;
 pub mod server;
 pub mod signing_key;
+pub mod snapshot;
 pub mod trie;
 
 #[cfg(test)]
