@@ -1,5 +1,7 @@
 //! Requests to other servers.
 
+mod pieces;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +14,9 @@ use ruma::{
     api::{IncomingResponseExt, OutgoingBody, OutgoingRequest, path_builder::PathBuilder},
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
+pub use self::pieces::Pieces;
 use crate::{Body, RemoteKeys, Transport, TransportError, XMatrix};
 
 /// What an operator may change about the traffic with other servers.
@@ -160,6 +164,38 @@ impl Federation {
                 server: destination.to_string(),
                 reason: error.to_string(),
             })
+    }
+
+    /// As [`Federation::ask_within`], for an answer that is read while it comes in. A refusal is
+    /// read to its end.
+    pub async fn ask_for_pieces<R>(
+        &self,
+        destination: &ServerName,
+        request: R,
+        limits: Limits,
+    ) -> Result<Pieces, FederationError>
+    where
+        R: OutgoingRequest,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = ()>,
+    {
+        let request = to_http(request)?;
+        let begun = Instant::now();
+        let timed_out = |_| FederationError::TimedOut(destination.to_string());
+        let opened = tokio::time::timeout(limits.time, self.open(destination, request)).await;
+        let (parts, body) = opened.map_err(timed_out)??.into_parts();
+        if parts.status.is_success() {
+            return Ok(Pieces::new(destination.to_owned(), body, limits, begun));
+        }
+        let usual = Limits::default();
+        let bytes = read_within(destination, body, usual.bytes);
+        let bytes = tokio::time::timeout(usual.time, bytes).await;
+        let refusal = Response::from_parts(parts, bytes.map_err(timed_out)??);
+        match check_status(destination, refusal) {
+            Err(error) => Err(error),
+            Ok(_) => Err(FederationError::Request(
+                "the status is no refusal".to_owned(),
+            )),
+        }
     }
 
     /// Sends a request whose address is a path, and reads the whole answer.

@@ -7,7 +7,7 @@ mod remote_keys;
 mod transport;
 mod x_matrix;
 
-pub use federation::{Federation, FederationError, FederationSettings, Limits};
+pub use federation::{Federation, FederationError, FederationSettings, Limits, Pieces};
 pub use remote_keys::{KeyNeed, RemoteKeys};
 pub use transport::{Body, NoNetwork, Reply, Transport, TransportError};
 pub use x_matrix::{XMatrix, XMatrixError};

@@ -290,11 +290,19 @@ impl AnswerReader {
 /// Finds the end of one JSON value. Whether it is JSON is for those to say who read it.
 #[derive(Debug, Default)]
 struct Scanner {
-    begun: bool,
-    in_scalar: bool,
-    in_string: bool,
-    escaped: bool,
+    within: Within,
     depth: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Nothing,
+    Brackets,
+    Scalar,
+    String {
+        escaped: bool,
+    },
 }
 
 enum Step {
@@ -310,44 +318,43 @@ enum Step {
 
 impl Scanner {
     fn step(&mut self, byte: u8) -> Step {
-        if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => {
-                    self.in_string = false;
-                    return self.closed();
-                }
+        match self.within {
+            Within::String { escaped: true } => self.within = Within::String { escaped: false },
+            Within::String { escaped: false } => match byte {
+                b'\\' => self.within = Within::String { escaped: true },
+                b'"' => return self.closed(),
                 _ => {}
-            }
-            return Step::Within;
+            },
+            Within::Scalar if matches!(byte, b',' | b']' | b'}') => return Step::Behind,
+            Within::Scalar if byte.is_ascii_whitespace() => return Step::Behind,
+            Within::Scalar => {}
+            Within::Nothing if byte.is_ascii_whitespace() => return Step::Before,
+            Within::Nothing | Within::Brackets => return self.step_between(byte),
         }
-        if self.in_scalar {
-            let ends = matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace();
-            return if ends { Step::Behind } else { Step::Within };
-        }
-        if !self.begun && byte.is_ascii_whitespace() {
-            return Step::Before;
-        }
-        match byte {
-            b'"' => self.in_string = true,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => {
-                let Some(depth) = self.depth.checked_sub(1) else {
-                    return Step::Wrong;
-                };
-                self.depth = depth;
-                return self.closed();
-            }
-            b',' | b':' if !self.begun => return Step::Wrong,
-            _ if !self.begun => self.in_scalar = true,
-            _ => {}
-        }
-        self.begun = true;
         Step::Within
     }
 
-    fn closed(&self) -> Step {
+    fn step_between(&mut self, byte: u8) -> Step {
+        let is_first = self.within == Within::Nothing;
+        match byte {
+            b'"' => self.within = Within::String { escaped: false },
+            b'{' | b'[' => {
+                self.depth += 1;
+                self.within = Within::Brackets;
+            }
+            b'}' | b']' | b',' | b':' if is_first => return Step::Wrong,
+            b'}' | b']' => {
+                self.depth -= 1;
+                return self.closed();
+            }
+            _ if is_first => self.within = Within::Scalar,
+            _ => {}
+        }
+        Step::Within
+    }
+
+    fn closed(&mut self) -> Step {
+        self.within = Within::Brackets;
         if self.depth == 0 {
             Step::Last
         } else {

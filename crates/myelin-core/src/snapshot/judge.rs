@@ -149,12 +149,10 @@ impl<'a> Judge<'a> {
         }
         while let Some(index) = ready.pop() {
             self.verdicts[index] = Some(self.verdict(&told[index]));
-            for waiting in &waited_for_by[index] {
+            ready.extend(waited_for_by[index].iter().copied().filter(|waiting| {
                 waits_for[*waiting] -= 1;
-                if waits_for[*waiting] == 0 {
-                    ready.push(*waiting);
-                }
-            }
+                waits_for[*waiting] == 0
+            }));
         }
         // Those that wait in a circle were never reached.
         let verdicts = self.verdicts.into_iter();
