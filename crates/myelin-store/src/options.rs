@@ -33,6 +33,9 @@ pub struct StoreOptions {
     pub server_name: String,
     /// Commits happen only in [`crate::Store::drive`], on the caller's thread (embedded engine only).
     pub driven: bool,
+    /// Several nodes use this store through clones of it, each with its own caches: a simulation's
+    /// form of several processes over one database.
+    pub several_nodes: bool,
     /// Where the committer shall fail, for tests.
     pub crash: Option<Arc<CrashPlan>>,
 }
@@ -44,6 +47,7 @@ impl StoreOptions {
             url,
             server_name: server_name.to_owned(),
             driven: false,
+            several_nodes: false,
             crash: None,
         }
     }

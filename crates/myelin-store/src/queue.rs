@@ -89,6 +89,13 @@ impl Queue {
         self.state.lock().take()
     }
 
+    /// Waits until something waits.
+    pub(crate) async fn filled(&self) {
+        while self.state.lock().waiting.is_empty() {
+            self.for_task.notified().await;
+        }
+    }
+
     /// Waits for a batch on the calling thread, at most `idle_after`.
     pub(crate) fn take_blocking(&self, idle_after: Duration) -> Next {
         let mut state = self.state.lock();

@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: Mutex<JoinSet<()>>,
     queue: Arc<Queue>,
     committer: Committer,
+    shared: bool,
 }
 
 #[derive(Debug)]
@@ -84,8 +85,10 @@ impl Store {
                 (engine, live, Committer::Task(task))
             }
         };
+        let shared = options.several_nodes || engine.is_shared();
         Ok(Self {
             inner: Arc::new(Inner {
+                shared,
                 engine,
                 live,
                 counters,
@@ -158,6 +161,11 @@ impl Store {
         }
     }
 
+    /// Waits until something is queued. Only for a store opened as driven.
+    pub async fn queued(&self) {
+        self.inner.queue.filled().await;
+    }
+
     /// Commits one batch of what is queued, on this thread. Only for a store opened as driven.
     pub fn drive(&self) {
         if let Committer::Driven(writer) = &self.inner.committer
@@ -172,9 +180,9 @@ impl Store {
         &self.inner.live
     }
 
-    /// Whether other processes write to this database, too.
+    /// Whether other nodes write to this database, too.
     pub fn is_shared(&self) -> bool {
-        self.inner.engine.is_shared()
+        self.inner.shared
     }
 
     /// What the store has done so far.

@@ -1,21 +1,27 @@
 //! Time and chance that a test controls.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use myelin_core::environment::{Chance, Clock};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
 
 /// 2026-01-01T00:00:00Z: any fixed day will do, as long as it is not today's.
 const START_MS: u64 = 1_767_225_600_000;
 
-/// A clock that stands still until the test moves it.
+/// A clock that stands still until the test moves it, or that goes with simulated time.
 #[derive(Debug)]
 pub struct TestClock {
     now_ms: AtomicU64,
+    /// Since when it goes.
+    going: OnceLock<Instant>,
 }
 
 impl TestClock {
@@ -23,6 +29,11 @@ impl TestClock {
     pub fn advance(&self, time: Duration) {
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.now_ms.fetch_add(time_ms, Ordering::Relaxed);
+    }
+
+    /// From now on it goes with the time of the runtime, which in a simulation is simulated.
+    pub fn go(&self) {
+        self.going.get_or_init(Instant::now);
     }
 
     /// Sets it, backwards too.
@@ -35,13 +46,16 @@ impl Default for TestClock {
     fn default() -> Self {
         Self {
             now_ms: AtomicU64::new(START_MS),
+            going: OnceLock::new(),
         }
     }
 }
 
 impl Clock for TestClock {
     fn now_ms(&self) -> u64 {
-        self.now_ms.load(Ordering::Relaxed)
+        let gone = self.going.get().map(Instant::elapsed).unwrap_or_default();
+        let gone_ms = u64::try_from(gone.as_millis()).unwrap_or(u64::MAX);
+        self.now_ms.load(Ordering::Relaxed) + gone_ms
     }
 }
 

@@ -16,7 +16,10 @@ use myelin_http::App;
 use myelin_rooms::Rooms;
 use myelin_store::Store;
 use parking_lot::RwLock;
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinSet,
+};
 use tower::ServiceExt;
 
 use crate::{
@@ -35,9 +38,20 @@ pub(crate) struct Node {
     pub(crate) router: Router,
     /// What goes on without requests, until the shutdown begins.
     pub(crate) background: Mutex<JoinSet<()>>,
+    /// What commits, in a simulation.
+    pub(crate) driver: Mutex<JoinSet<()>>,
+    /// Ends the requests that the node is answering.
+    pub(crate) killed: Arc<Notify>,
 }
 
 impl Node {
+    /// Ends the node as `SIGKILL` would: what is queued is lost, who waits for an answer gets none.
+    pub(crate) async fn kill(&self) {
+        self.background.lock().await.shutdown().await;
+        self.driver.lock().await.shutdown().await;
+        self.killed.notify_waiters();
+    }
+
     /// Waits for what goes on in the background, once the shutdown has begun.
     pub(crate) async fn background_ended(&self) {
         let mut background = self.background.lock().await;
@@ -67,13 +81,24 @@ impl Nodes {
 
     /// Hands the request to the next node's router, as its listener would.
     pub(crate) async fn call(&self, request: Request<String>) -> Answer {
-        let (parts, body) = self.respond(request.map(Body::from)).await.into_parts();
-        let bytes = body
-            .collect()
-            .await
-            .expect("bodies are made in memory")
-            .to_bytes();
-        Answer::new(parts.status, parts.headers, &bytes)
+        let answer = self.try_call(request).await;
+        answer.expect("the server is running and goes on to run")
+    }
+
+    /// As [`Nodes::call`]; None if the server is not running, or is killed meanwhile.
+    pub(crate) async fn try_call(&self, request: Request<String>) -> Option<Answer> {
+        let (router, killed) = self.next()?;
+        let answered = async {
+            let (parts, body) = respond(router, request.map(Body::from)).await.into_parts();
+            let bytes = body.collect().await;
+            let bytes = bytes.expect("bodies are made in memory").to_bytes();
+            Answer::new(parts.status, parts.headers, &bytes)
+        };
+        tokio::select! {
+            biased;
+            () = killed => None,
+            answer = answered => Some(answer),
+        }
     }
 
     /// The pieces in which the body of an answer is written.
@@ -89,41 +114,48 @@ impl Nodes {
     }
 
     async fn respond(&self, request: Request<Body>) -> Response {
+        let (router, _) = self.next().expect("the server is running");
+        respond(router, request).await
+    }
+
+    /// The router of the node whose turn it is, and its end.
+    fn next(&self) -> Option<(Router, OwnedNotified)> {
+        let nodes = self.all();
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let router = {
-            let nodes = self.all();
-            assert!(!nodes.is_empty(), "the server is not running");
-            nodes[turn % nodes.len()].router.clone()
-        };
-        match router.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let node = nodes.get(turn.checked_rem(nodes.len())?)?;
+        let mut killed = Box::pin(node.killed.clone().notified_owned());
+        killed.as_mut().enable();
+        Some((node.router.clone(), killed))
+    }
+}
+
+type OwnedNotified = std::pin::Pin<Box<tokio::sync::futures::OwnedNotified>>;
+
+async fn respond(router: Router, request: Request<Body>) -> Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }
 
 impl Site for Nodes {
     fn answer(&self, request: Request<Bytes>) -> SiteAnswer<'_> {
         Box::pin(async move {
-            if self.all().is_empty() {
-                return None;
+            let (router, killed) = self.next()?;
+            tokio::select! {
+                biased;
+                () = killed => None,
+                answer = respond(router, request.map(Body::from)) => Some(answer),
             }
-            Some(self.respond(request.map(Body::from)).await)
         })
     }
 }
 
-/// Waits for the future while the store, if it was opened as driven, commits in simulated time.
-pub(crate) async fn driven<T>(store: &Store, future: impl Future<Output = T>) -> T {
-    let driver = async {
-        loop {
-            tokio::time::sleep(COMMIT_INTERVAL).await;
-            store.drive();
-        }
-    };
-    tokio::select! {
-        biased;
-        found = future => found,
-        () = driver => unreachable!("the driver goes on for ever"),
+/// Commits what is queued in a driven store, in simulated time, for ever.
+pub(crate) async fn drive(store: Store) {
+    loop {
+        store.queued().await;
+        tokio::time::sleep(COMMIT_INTERVAL).await;
+        store.drive();
     }
 }

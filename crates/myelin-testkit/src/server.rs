@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::Request;
@@ -18,7 +19,7 @@ use myelin_federation_api::FederationApi;
 use myelin_http::{App, HttpSettings};
 use myelin_net::{Federation, FederationSettings};
 use myelin_rooms::{Rooms, ServerNotices};
-use myelin_store::{DatabaseUrl, Store, StoreOptions};
+use myelin_store::{DatabaseUrl, OpenError, Store, StoreOptions};
 use myelin_testdb::Cluster;
 use ruma::{OwnedServerName, RoomVersionId};
 use serde_json::Value;
@@ -27,7 +28,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 use crate::{
     Answer, Network, SeededChance, TestClock, User, logs,
     network::Site,
-    nodes::{Node, Nodes, driven},
+    nodes::{Node, Nodes, drive},
     proxy,
 };
 
@@ -50,6 +51,8 @@ pub struct TestServer {
     name: OwnedServerName,
     network: Arc<Network>,
     mode: Mode,
+    /// How many nodes a simulated server has.
+    simulated_nodes: Option<usize>,
     nodes: Arc<Nodes>,
     clock: Arc<TestClock>,
     registration: RegistrationSettings,
@@ -102,14 +105,23 @@ impl TestServer {
     }
 
     async fn start_new(server: Self) -> Option<Self> {
-        server.start_nodes(false).await;
+        server.start_nodes().await;
         Some(server)
     }
 
-    /// One node on a file, whose commits the caller drives and whose chance comes from the seed.
-    pub(crate) async fn start_simulated(seed: u64) -> Self {
-        let server = Self::new(Mode::Sqlite, open(), seed).expect("a file needs no PostgreSQL");
-        server.start_nodes(true).await;
+    /// Nodes over one file, whose commits happen in simulated time and whose chance comes from the
+    /// seed.
+    pub(crate) async fn start_simulated(
+        network: &Arc<Network>,
+        name: &str,
+        (nodes, seed): (usize, u64),
+    ) -> Self {
+        let mut server = Self::new(Mode::Sqlite, open(), seed).expect("a file needs no PostgreSQL");
+        server.name = name.try_into().expect("the name is valid");
+        server.network = network.clone();
+        server.simulated_nodes = Some(nodes);
+        server.clock.go();
+        server.start_nodes().await;
         server
     }
 
@@ -123,6 +135,7 @@ impl TestServer {
             name: SERVER_NAME.try_into().expect("the name is valid"),
             network: Arc::default(),
             mode,
+            simulated_nodes: None,
             nodes: Arc::default(),
             clock: Arc::default(),
             registration,
@@ -242,7 +255,26 @@ impl TestServer {
     /// with their sessions; sockets are gone.
     pub async fn restart(&self) {
         self.stop_nodes().await;
-        self.start_nodes(false).await;
+        self.start_nodes().await;
+    }
+
+    /// Ends all nodes of a simulated server at once, as `SIGKILL` would: what was not committed is
+    /// lost, and who waits for an answer gets none.
+    pub async fn kill(&self) {
+        let nodes = self.nodes.replace(Vec::new());
+        for node in nodes.iter() {
+            node.kill().await;
+        }
+    }
+
+    /// Starts a server that was killed.
+    pub async fn start_again(&self) {
+        self.start_nodes().await;
+    }
+
+    /// Any request to a server that may not be running, or may be killed meanwhile: then None.
+    pub async fn try_call(&self, request: Request<String>) -> Option<Answer> {
+        self.nodes.try_call(request).await
     }
 
     /// As [`TestServer::restart`], with another configuration of the HTTP surfaces.
@@ -262,29 +294,53 @@ impl TestServer {
         );
     }
 
-    async fn start_nodes(&self, is_driven: bool) {
-        let count = if self.mode == Mode::TwoNodes { 2 } else { 1 };
-        let mut nodes = Vec::new();
+    async fn start_nodes(&self) {
+        let count = match self.simulated_nodes {
+            Some(count) => count,
+            None if self.mode == Mode::TwoNodes => 2,
+            None => 1,
+        };
+        let mut nodes: Vec<Node> = Vec::new();
         for _ in 0..count {
-            nodes.push(self.start_node(is_driven).await);
+            // The nodes of a simulated server share one store, for only one can have the file.
+            let shared = nodes.first().filter(|_| self.simulated_nodes.is_some());
+            let store = match shared.map(|node| node.app.store.clone()) {
+                Some(store) => store,
+                None => self.open_store(count > 1).await,
+            };
+            nodes.push(self.start_node(store).await);
         }
         self.nodes.replace(nodes);
         let site = Arc::downgrade(&(self.nodes.clone() as Arc<dyn Site>));
         self.network.join(self.name.as_str(), site);
     }
 
-    async fn start_node(&self, is_driven: bool) -> Node {
+    async fn open_store(&self, several_nodes: bool) -> Store {
         let mut options = StoreOptions::new(self.database.url(), self.name.as_str());
-        options.driven = is_driven;
-        let opened = Store::open(options).await;
-        let store = opened.expect("the test's database opens");
+        options.driven = self.simulated_nodes.is_some();
+        options.several_nodes = several_nodes && options.driven;
+        loop {
+            match Store::open(options.clone()).await {
+                // Requests to a node that was killed go on until they notice it.
+                Err(OpenError::InUse(_)) if options.driven => {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                opened => return opened.expect("the test's database opens"),
+            }
+        }
+    }
+
+    async fn start_node(&self, store: Store) -> Node {
+        let mut driver = JoinSet::new();
+        if self.simulated_nodes.is_some() {
+            driver.spawn(drive(store.clone()));
+        }
         let clock = self.clock.clone();
         let chance = Arc::new(SeededChance::new(
             self.next_seed.fetch_add(1, Ordering::Relaxed),
         ));
-        let key = find_or_make_signing_key(&store, &*clock, &*chance, None);
-        // Without effect but in a simulation, where nobody else would commit the key.
-        let key = driven(&store, key).await.expect("the database takes a key");
+        let key = find_or_make_signing_key(&store, &*clock, &*chance, None).await;
+        let key = key.expect("the database takes a key");
         let server = Arc::new(Server {
             name: self.name.clone(),
             key,
@@ -320,6 +376,8 @@ impl TestServer {
             rooms,
             router,
             background,
+            driver: Mutex::new(driver),
+            killed: Arc::default(),
         }
     }
 
@@ -330,8 +388,10 @@ impl TestServer {
         }
         self.tasks.lock().await.shutdown().await;
         for node in nodes.iter() {
-            // In a simulation nobody else would commit what is still under way.
-            driven(&node.app.store, node.background_ended()).await;
+            node.background_ended().await;
+        }
+        for node in nodes.iter() {
+            node.driver.lock().await.shutdown().await;
             node.app.store.close().await;
         }
     }

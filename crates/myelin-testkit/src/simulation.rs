@@ -1,24 +1,27 @@
 //! A server on one thread, whose time, chance and commits are all ours: one seed gives one log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{TestServer, nodes::driven};
+use crate::{SERVER_NAME, TestServer};
 
 /// Runs the test on a simulated server and gives back what it found.
 pub fn simulate<T>(seed: u64, test: impl AsyncFnOnce(&TestServer) -> T) -> T {
+    in_simulated_time(async {
+        let server = TestServer::start_simulated(&Arc::default(), SERVER_NAME, (1, seed)).await;
+        let found = test(&server).await;
+        server.stop().await;
+        found
+    })
+}
+
+/// Runs on this thread alone, by a clock that goes on when nobody has anything to do.
+fn in_simulated_time<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .expect("a runtime without threads");
-    runtime.block_on(async {
-        let server = TestServer::start_simulated(seed).await;
-        let stores = server.stores();
-        let found = driven(&stores[0], test(&server)).await;
-        drop(stores);
-        server.stop().await;
-        found
-    })
+    runtime.block_on(future)
 }
 
 /// Lets simulated time pass, which takes no real time.
