@@ -4,6 +4,7 @@ mod clients;
 mod step;
 
 use std::{
+    env,
     path::Path,
     time::{Duration, Instant},
 };
@@ -82,6 +83,27 @@ pub(crate) fn run_proxy(root: &Path, addresses: &[String]) -> anyhow::Result<boo
     arguments.extend(addresses.iter().map(String::as_str));
     let outcome = Run::new(root).cargo(&arguments)?;
     Ok(matches!(outcome, Outcome::Passed(_)))
+}
+
+/// Runs the test kit's storms, optimised, for there are many.
+pub(crate) fn run_soak(root: &Path, from: u64, seeds: u64) -> anyhow::Result<bool> {
+    let (from, seeds) = (from.to_string(), seeds.to_string());
+    let mut command = Run::new(root).command(&[
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "myelin-testkit",
+        "--bin",
+        "soak",
+        "--",
+        &from,
+        &seeds,
+    ]);
+    if env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "off");
+    }
+    Ok(command.status()?.success())
 }
 
 fn seconds(time: Duration) -> String {

@@ -33,6 +33,15 @@ enum Task {
     },
     /// The rules of STYLE that no other tool checks
     Tidy,
+    /// Simulated storms over five servers, to find out whether they agree afterwards
+    Soak {
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// How many seeds; a single one is told with all that happened
+        #[arg(long, default_value_t = 5_000)]
+        seeds: u64,
+    },
     /// Gives each request to the next of several nodes: LISTEN BACKEND...
     Proxy {
         /// Addresses like 127.0.0.1:8008, that to listen on first
@@ -46,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Ci { steps } => ci::run(&root, &steps)?,
         Task::Bench { parts, runs } => bench::run(&root, &parts, runs)?,
         Task::Tidy => tidy::run(&root)?,
+        Task::Soak { from, seeds } => ci::run_soak(&root, from, seeds)?,
         Task::Proxy { addresses } => ci::run_proxy(&root, &addresses)?,
     };
     Ok(if passed {

@@ -1,5 +1,7 @@
 //! A network inside the test's process: requests between servers are handed from one to the other.
 
+mod weather;
+
 use std::{
     collections::{HashMap, HashSet},
     pin::Pin,
@@ -14,12 +16,16 @@ use myelin_net::{Body, Reply, Transport, TransportError};
 use parking_lot::RwLock;
 use ruma::{OwnedServerName, ServerName};
 
+pub use weather::Weather;
+
 /// Who is in the network, and who cannot be reached.
 #[derive(Default)]
 pub struct Network {
     sites: RwLock<HashMap<String, Weak<dyn Site>>>,
     /// Nothing comes from them or to them.
     cut_off: RwLock<HashSet<String>>,
+    /// None: everything arrives at once.
+    weather: RwLock<Option<Weather>>,
 }
 
 /// The answer of a site; None: nobody is there.
@@ -46,6 +52,11 @@ impl Network {
         }
     }
 
+    /// From now on the network delays, loses and divides.
+    pub fn set_weather(&self, weather: Weather) {
+        *self.weather.write() = Some(weather);
+    }
+
     pub(crate) fn transport(self: &Arc<Self>, from: &ServerName) -> NetworkTransport {
         NetworkTransport {
             from: from.to_owned(),
@@ -54,6 +65,13 @@ impl Network {
     }
 
     fn find(&self, from: &str, to: &str) -> Option<Arc<dyn Site>> {
+        let weather = self.weather.read();
+        if weather
+            .as_ref()
+            .is_some_and(|weather| weather.divides(from, to))
+        {
+            return None;
+        }
         let cut_off = self.cut_off.read();
         if cut_off.contains(from) || cut_off.contains(to) {
             return None;
@@ -75,9 +93,21 @@ impl Transport for NetworkTransport {
                 server: destination.to_string(),
                 reason: "nobody answers there".to_owned(),
             };
+            let weather = self.network.weather.read().clone();
+            if let Some(weather) = &weather
+                && !weather.carry().await
+            {
+                return Err(unreachable());
+            }
             let site = self.network.find(self.from.as_str(), destination.as_str());
             let answer = site.ok_or_else(unreachable)?.answer(request).await;
-            Ok(answer.ok_or_else(unreachable)?.map(to_body))
+            let answer = answer.ok_or_else(unreachable)?;
+            if let Some(weather) = &weather
+                && !weather.carry().await
+            {
+                return Err(TransportError::BrokenOff("the answer was lost".to_owned()));
+            }
+            Ok(answer.map(to_body))
         })
     }
 }

@@ -1,36 +1,24 @@
 //! A server of one or two nodes inside the test's process.
 
+mod start;
+
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use http::Request;
-use myelin_accounts::{
-    AccountSettings, PasswordCost, RegistrationSettings, find_or_make_signing_key,
-};
-use myelin_client_api::{ClientApi, ClientApiSettings};
-use myelin_core::{environment::Clock, server::Server};
-use myelin_federation_api::FederationApi;
-use myelin_http::{App, HttpSettings};
-use myelin_net::{Federation, FederationSettings};
-use myelin_rooms::{Rooms, ServerNotices};
-use myelin_store::{DatabaseUrl, OpenError, Store, StoreOptions};
+use myelin_accounts::RegistrationSettings;
+use myelin_core::environment::Clock;
+use myelin_http::HttpSettings;
+use myelin_rooms::Rooms;
+use myelin_store::{DatabaseUrl, Store};
 use myelin_testdb::Cluster;
-use ruma::{OwnedServerName, RoomVersionId};
+use ruma::OwnedServerName;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
-use crate::{
-    Answer, Network, SeededChance, TestClock, User, logs,
-    network::Site,
-    nodes::{Node, Nodes, drive},
-    proxy,
-};
+use crate::{Answer, Network, TestClock, User, logs, nodes::Nodes, proxy};
 
 /// The name of a server that was not given another.
 pub const SERVER_NAME: &str = "localhost";
@@ -293,108 +281,6 @@ impl TestServer {
             "errors behind the test's back: {unexpected:#?}"
         );
     }
-
-    async fn start_nodes(&self) {
-        let count = match self.simulated_nodes {
-            Some(count) => count,
-            None if self.mode == Mode::TwoNodes => 2,
-            None => 1,
-        };
-        let mut nodes: Vec<Node> = Vec::new();
-        for _ in 0..count {
-            // The nodes of a simulated server share one store, for only one can have the file.
-            let shared = nodes.first().filter(|_| self.simulated_nodes.is_some());
-            let store = match shared.map(|node| node.app.store.clone()) {
-                Some(store) => store,
-                None => self.open_store(count > 1).await,
-            };
-            nodes.push(self.start_node(store).await);
-        }
-        self.nodes.replace(nodes);
-        let site = Arc::downgrade(&(self.nodes.clone() as Arc<dyn Site>));
-        self.network.join(self.name.as_str(), site);
-    }
-
-    async fn open_store(&self, several_nodes: bool) -> Store {
-        let mut options = StoreOptions::new(self.database.url(), self.name.as_str());
-        options.driven = self.simulated_nodes.is_some();
-        options.several_nodes = several_nodes && options.driven;
-        loop {
-            match Store::open(options.clone()).await {
-                // Requests to a node that was killed go on until they notice it.
-                Err(OpenError::InUse(_)) if options.driven => {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                opened => return opened.expect("the test's database opens"),
-            }
-        }
-    }
-
-    async fn start_node(&self, store: Store) -> Node {
-        let mut driver = JoinSet::new();
-        if self.simulated_nodes.is_some() {
-            driver.spawn(drive(store.clone()));
-        }
-        let clock = self.clock.clone();
-        let chance = Arc::new(SeededChance::new(
-            self.next_seed.fetch_add(1, Ordering::Relaxed),
-        ));
-        let key = find_or_make_signing_key(&store, &*clock, &*chance, None).await;
-        let key = key.expect("the database takes a key");
-        let server = Arc::new(Server {
-            name: self.name.clone(),
-            key,
-            clock,
-            chance,
-        });
-        let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
-        let federation = Federation::new(
-            server.clone(),
-            store.clone(),
-            Arc::new(self.network.transport(&self.name)),
-            FederationSettings::default(),
-        );
-        let http = self.http.lock().clone();
-        let app = App::new(server, store, Arc::new(accounts), http, federation);
-        let api = ClientApi::new(app.clone(), client_api_settings(&self.name));
-        let rooms = api.rooms.clone();
-        let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
-        let mut background = JoinSet::new();
-        background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
-        let tools = myelin_client_api::admin_router(api.clone());
-        let federation = FederationApi {
-            app: app.clone(),
-            rooms: rooms.clone(),
-        };
-        let surfaces = myelin_client_api::router(api)
-            .merge(tools)
-            .merge(myelin_federation_api::router(federation));
-        let router = myelin_http::finish(app.clone(), surfaces);
-        let background = Mutex::new(background);
-        Node {
-            app,
-            rooms,
-            router,
-            background,
-            driver: Mutex::new(driver),
-            killed: Arc::default(),
-        }
-    }
-
-    async fn stop_nodes(&self) {
-        let nodes = self.nodes.replace(Vec::new());
-        for node in nodes.iter() {
-            node.app.shutdown.begin();
-        }
-        self.tasks.lock().await.shutdown().await;
-        for node in nodes.iter() {
-            node.background_ended().await;
-        }
-        for node in nodes.iter() {
-            node.driver.lock().await.shutdown().await;
-            node.app.store.close().await;
-        }
-    }
 }
 
 /// Anybody may register.
@@ -402,19 +288,6 @@ fn open() -> RegistrationSettings {
     RegistrationSettings {
         open: true,
         ..RegistrationSettings::default()
-    }
-}
-
-/// What the program has by default, and server notices.
-fn client_api_settings(server_name: &OwnedServerName) -> ClientApiSettings {
-    let sender = format!("@notices:{server_name}");
-    ClientApiSettings {
-        server_notices: Some(ServerNotices {
-            sender: sender.try_into().expect("the name is valid"),
-            display_name: "Server notices".to_owned(),
-            room_version: RoomVersionId::V12,
-        }),
-        ..ClientApiSettings::default()
     }
 }
 

@@ -1,8 +1,14 @@
 //! A server on one thread, whose time, chance and commits are all ours: one seed gives one log.
 
+mod agreement;
+mod people;
+mod world;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{SERVER_NAME, TestServer};
+
+pub use world::{Course, simulate_federation};
 
 /// Runs the test on a simulated server and gives back what it found.
 pub fn simulate<T>(seed: u64, test: impl AsyncFnOnce(&TestServer) -> T) -> T {

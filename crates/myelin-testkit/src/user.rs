@@ -66,18 +66,27 @@ impl User {
 
     /// Any method, and a body that need not be JSON.
     pub async fn request(&self, method: Method, path: &str, body: String) -> Answer {
+        self.nodes.call(self.signed(method, path, body)).await
+    }
+
+    /// As [`User::request`]; None if the server is not running, or is killed meanwhile.
+    pub async fn try_request(&self, method: Method, path: &str, body: Value) -> Option<Answer> {
+        let request = self.signed(method, path, body.to_string());
+        self.nodes.try_call(request).await
+    }
+
+    fn signed(&self, method: Method, path: &str, body: String) -> Request<String> {
         let path = if path.starts_with("/_") {
             path.to_owned()
         } else {
             format!("/_matrix/client/v3{path}")
         };
-        let request = Request::builder()
+        Request::builder()
             .method(method)
             .uri(path)
             .header("Authorization", format!("Bearer {}", self.token))
             .body(body)
-            .expect("a test gives a valid path");
-        self.nodes.call(request).await
+            .expect("a test gives a valid path")
     }
 
     /// A room that only invited users may join; its id.

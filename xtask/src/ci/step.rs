@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.cargo);
         command.args(arguments).current_dir(self.root);
         if arguments.first() == Some(&"doc") {

@@ -1,0 +1,148 @@
+//! Whether servers are of one mind about a room: the same state, and the same accepted events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use myelin_store::events;
+use serde_json::{Value, json};
+
+use super::world::World;
+use crate::encode;
+
+/// Type and state key to event.
+type State = BTreeMap<(String, String), String>;
+
+/// What one server holds of a room.
+struct Holding {
+    server: String,
+    state: State,
+    /// Each accepted event with those before it.
+    events: BTreeMap<String, Vec<String>>,
+    /// The joins of its own users.
+    joins: BTreeSet<String>,
+}
+
+/// What servers that have somebody in a room hold differently, told for a person.
+pub(super) async fn differences(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    for room in world.rooms() {
+        let mut holdings = Vec::new();
+        for server in 0..world.servers.len() {
+            holdings.extend(holding(world, &room, server).await);
+        }
+        for pair in holdings.windows(2) {
+            found.extend(compare_states(&room, &pair[0], &pair[1]));
+        }
+        found.extend(missing_events(&room, &holdings));
+    }
+    found
+}
+
+/// None if nobody of the server is in the room.
+async fn holding(world: &World, room: &str, server: usize) -> Option<Holding> {
+    let of_server = world.people.iter().filter(|person| person.server == server);
+    let path = format!("/rooms/{}/state", encode(room));
+    for person in of_server {
+        let user = &person.user;
+        let joined = user
+            .try_request(Method::GET, "/joined_rooms", json!({}))
+            .await?;
+        let joined = joined.body["joined_rooms"].as_array().cloned();
+        if !joined.unwrap_or_default().contains(&Value::from(room)) {
+            continue;
+        }
+        let answer = user.try_request(Method::GET, &path, json!({})).await?;
+        let name = world.servers[server].name();
+        let (events, joins) = accepted_events(world, room, server).await;
+        return Some(Holding {
+            server: name.to_owned(),
+            state: answer.body.as_array()?.iter().filter_map(entry).collect(),
+            events,
+            joins,
+        });
+    }
+    None
+}
+
+fn entry(event: &Value) -> Option<((String, String), String)> {
+    let text = |key: &str| event[key].as_str().map(str::to_owned);
+    Some(((text("type")?, text("state_key")?), text("event_id")?))
+}
+
+type Graph = BTreeMap<String, Vec<String>>;
+
+async fn accepted_events(world: &World, room: &str, server: usize) -> (Graph, BTreeSet<String>) {
+    let server = &world.servers[server];
+    let store = server.stores().remove(0);
+    let number = store.find_interned(room.as_bytes()).await;
+    let number = number.expect("the store answers").unwrap_or_default();
+    let stored = events::list_from(&mut store.read(), number, i64::MIN, 1_000_000).await;
+    let (mut graph, mut joins) = (Graph::new(), BTreeSet::new());
+    for event in stored.expect("the store answers") {
+        let json: Value = serde_json::from_str(&event.json).expect("events are JSON");
+        let own = json["sender"]
+            .as_str()
+            .is_some_and(|sender| sender.ends_with(&format!(":{}", server.name())));
+        if own && json["content"]["membership"] == "join" {
+            joins.insert(event.id.clone());
+        }
+        graph.insert(event.id, previous(&json));
+    }
+    (graph, joins)
+}
+
+/// The ids of the events before it; in old rooms each stands in a pair with its hash.
+fn previous(event: &Value) -> Vec<String> {
+    let ids = event["prev_events"].as_array().into_iter().flatten();
+    ids.filter_map(|id| id.as_str().or_else(|| id[0].as_str()))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn compare_states(room: &str, left: &Holding, right: &Holding) -> Vec<String> {
+    let keys: BTreeSet<_> = left.state.keys().chain(right.state.keys()).collect();
+    keys.into_iter()
+        .filter(|key| left.state.get(*key) != right.state.get(*key))
+        .map(|key| {
+            format!(
+                "{room}: {key:?} is {:?} on {} and {:?} on {}",
+                left.state.get(key),
+                left.server,
+                right.state.get(key),
+                right.server,
+            )
+        })
+        .collect()
+}
+
+/// Events that one server has accepted and another lacks, though they come after all that its
+/// users did to be in the room.
+fn missing_events(room: &str, holdings: &[Holding]) -> Vec<String> {
+    let mut all = Graph::new();
+    for holding in holdings {
+        all.extend(holding.events.clone());
+    }
+    let mut found = Vec::new();
+    for holding in holdings {
+        let lacking = all.keys().filter(|id| !holding.events.contains_key(*id));
+        for id in lacking {
+            let before = ancestors(&all, id);
+            if !holding.joins.is_empty() && holding.joins.is_subset(&before) {
+                found.push(format!("{room}: {} lacks {id}", holding.server));
+            }
+        }
+    }
+    found
+}
+
+fn ancestors(graph: &Graph, id: &str) -> BTreeSet<String> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![id.to_owned()]);
+    while let Some(id) = open.pop() {
+        for previous in graph.get(&id).into_iter().flatten() {
+            if found.insert(previous.clone()) {
+                open.push(previous.clone());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,58 @@
+//! Five servers in a storm, again and again: when it is calm they are of one mind.
+//!
+//! A seed that fails is run again, and told about, by `cargo xtask soak --from SEED --seeds 1`.
+
+use myelin_testkit::simulate_federation;
+
+/// Seeds that have failed once; each found a fault.
+const FAILED_ONCE: &[u64] = &[];
+
+/// Makes a test of each range of seeds, so that they run beside each other.
+macro_rules! storms {
+    ($($name:ident: $first:literal),+ $(,)?) => {$(
+        #[test]
+        fn $name() {
+            for seed in $first..$first + 20 {
+                survive(seed);
+            }
+        }
+    )+};
+}
+
+storms! {
+    storms_from_1: 1,
+    storms_from_21: 21,
+    storms_from_41: 41,
+    storms_from_61: 61,
+    storms_from_81: 81,
+    storms_from_101: 101,
+    storms_from_121: 121,
+    storms_from_141: 141,
+    storms_from_161: 161,
+    storms_from_181: 181,
+}
+
+#[test]
+fn storms_that_once_did_harm() {
+    for seed in FAILED_ONCE {
+        survive(*seed);
+    }
+}
+
+#[test]
+fn one_seed_tells_one_story_twice() {
+    let (first, second) = (simulate_federation(7), simulate_federation(7));
+    for (first, second) in first.story.iter().zip(&second.story) {
+        assert_eq!(first, second);
+    }
+    assert_eq!(first.story.len(), second.story.len());
+}
+
+fn survive(seed: u64) {
+    let course = simulate_federation(seed);
+    assert!(
+        course.faults.is_empty(),
+        "seed {seed}: {:#?}",
+        course.faults
+    );
+}
