@@ -8,6 +8,7 @@ mod append;
 mod change_state;
 mod create;
 mod directory;
+mod edu;
 mod head;
 mod jobs;
 mod members;
@@ -38,6 +39,7 @@ pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
 pub use directory::{DirectoryPage, DirectoryPlace, DirectoryRequest, ListedRoom, PublishError};
+pub use edu::{EduPresence, EduReceipt, EduReceiptData, TypingEdu};
 pub use members::{EventPages, MemberFilter};
 pub use membership::{
     ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,

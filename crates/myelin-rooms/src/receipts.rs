@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::Rooms;
 
 /// What stands for the main timeline where a thread is named.
-const MAIN: &str = "main";
+pub(crate) const MAIN: &str = "main";
 /// How many relations are followed to find an event's thread (spec: "a maximum of 3 hops").
 const HOPS_MAX: usize = 3;
 /// The type of the marker among the user's data for the room.
@@ -54,7 +54,14 @@ struct Wanted {
     room: i64,
     user: i64,
     fully_read: Option<(Key, StoredEvent)>,
-    receipts: Vec<(ReceiptKey, StoredEvent)>,
+    receipts: Vec<WantedReceipt>,
+}
+
+/// A receipt whose event was found.
+pub(crate) struct WantedReceipt {
+    pub(crate) key: ReceiptKey,
+    pub(crate) event: StoredEvent,
+    pub(crate) ts_ms: i64,
 }
 
 /// Why receipts were not set.
@@ -123,7 +130,8 @@ impl Rooms {
                 private: receipt.private,
                 thread: receipt.thread.map(str::to_owned),
             };
-            receipts.push((key, event));
+            let ts_ms = self.server.now_ms().cast_signed();
+            receipts.push(WantedReceipt { key, event, ts_ms });
         }
         let fully_read = match mark.fully_read {
             Some(event_id) => {
@@ -160,14 +168,14 @@ impl Rooms {
         Ok(joined.then_some((room, user)))
     }
 
-    async fn move_receipts(
+    /// Moves receipts on, each as far as it is not there yet.
+    pub(crate) async fn move_receipts(
         &self,
         read: &mut Read,
         writes: &mut WriteSet,
-        wanted: &[(ReceiptKey, StoredEvent)],
+        wanted: &[WantedReceipt],
     ) -> StoreResult<()> {
-        let ts_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
-        for (key, event) in wanted {
+        for WantedReceipt { key, event, ts_ms } in wanted {
             let before = receipts::find(read, key).await?;
             let expected = before.as_ref().map(|before| before.room_order);
             if expected.is_some_and(|expected| expected >= event.room_order) {
@@ -182,7 +190,7 @@ impl Rooms {
                 number,
                 event_id: event.id.clone(),
                 room_order: event.room_order,
-                ts_ms,
+                ts_ms: *ts_ms,
             };
             receipts::put(writes, &receipt, expected);
         }
@@ -255,7 +263,12 @@ struct Marker {
     event_id: String,
 }
 
-async fn find_in_room(read: &mut Read, room: i64, id: &str) -> StoreResult<Option<StoredEvent>> {
+/// The event of this id, if it is in the room.
+pub(crate) async fn find_in_room(
+    read: &mut Read,
+    room: i64,
+    id: &str,
+) -> StoreResult<Option<StoredEvent>> {
     let Some(number) = events::find_number(read, id).await? else {
         return Ok(None);
     };

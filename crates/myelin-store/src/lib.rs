@@ -70,7 +70,8 @@ pub use error::{StoreError, StoreResult};
 pub use generations::Generations;
 pub use interning::EMPTY_STRING;
 pub use live::{
-    Live, NewPresence, Presence, PresenceNews, PresencePoll, PresenceState, TypingNews, Watch,
+    Live, NewPresence, Presence, PresenceNews, PresencePoll, PresenceState, RemotePresence,
+    TypingNews, Watch,
 };
 pub use log_entry::LogEntry;
 pub use options::{DatabaseUrl, OpenError, StoreOptions};

@@ -37,7 +37,7 @@ use ring::Ring;
 use watch::Registry;
 
 pub(crate) use passing::TICK;
-pub use passing::{NewPresence, PresencePoll};
+pub use passing::{NewPresence, PresencePoll, RemotePresence};
 pub use presence::{Presence, PresenceNews, PresenceState};
 pub use typing::TypingNews;
 pub use watch::Watch;

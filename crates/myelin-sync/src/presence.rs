@@ -67,9 +67,9 @@ impl Syncs {
         let unknown = || PresenceError::UnknownUser(user_id.to_string());
         let user = self.store.find_interned(user_id.as_bytes()).await?;
         let user = user.ok_or_else(unknown)?;
-        users::find(&mut read, user).await?.ok_or_else(unknown)?;
         let sharing = memberships::list_sharing(&mut read, viewer, &[user]).await?;
         if viewer != user && sharing.is_empty() {
+            users::find(&mut read, user).await?.ok_or_else(unknown)?;
             return Err(PresenceError::NotShared(user_id.to_string()));
         }
         if let Some(known) = self.store.live().presence(user) {

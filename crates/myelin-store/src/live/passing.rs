@@ -15,7 +15,9 @@ use parking_lot::Mutex;
 use super::{
     Live,
     notice::{self, Notice, Outbox},
-    presence::{Lease, Presence, PresenceNews, PresenceState, PresenceUpdate, Presences},
+    presence::{
+        Lease, Presence, PresenceNews, PresenceState, PresenceUpdate, Presences, REMOTE_DEVICE,
+    },
     typing::{Told, Typing, TypingNews, TypingUser},
 };
 use crate::{LogEntry, LogKind, room_servers::ServerChange};
@@ -59,6 +61,21 @@ pub struct NewPresence<'a> {
     /// What the user says about it.
     pub status_msg: Option<&'a str>,
     /// Until when it holds, unless the device is heard of again.
+    pub until_ms: i64,
+}
+
+/// What another server says of one of its users.
+#[derive(Clone, Copy, Debug)]
+pub struct RemotePresence<'a> {
+    /// The interned user id.
+    pub user: i64,
+    /// What the user is.
+    pub state: PresenceState,
+    /// The user's last act.
+    pub active_ms: i64,
+    /// What the user says about it.
+    pub status_msg: Option<&'a str>,
+    /// Until when it holds, unless it is said again.
     pub until_ms: i64,
 }
 
@@ -158,6 +175,21 @@ impl Live {
             active_ms: if acts { now_ms } else { 0 },
             status: Some(new.status_msg.unwrap_or_default().to_owned()),
             ..PresenceUpdate::look(new.user, now_ms)
+        };
+        self.tell(now_ms, Notice::Presence(update));
+    }
+
+    /// Another server tells of one of its users.
+    pub fn hear_presence(&self, now_ms: i64, heard: &RemotePresence<'_>) {
+        let update = PresenceUpdate {
+            lease: Some(Lease {
+                device: REMOTE_DEVICE,
+                state: heard.state,
+                until_ms: heard.until_ms,
+            }),
+            active_ms: heard.active_ms,
+            status: Some(heard.status_msg.unwrap_or_default().to_owned()),
+            ..PresenceUpdate::look(heard.user, now_ms)
         };
         self.tell(now_ms, Notice::Presence(update));
     }

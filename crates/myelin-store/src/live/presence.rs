@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const IDLE_MS: i64 = 5 * 60 * 1_000;
 /// Acts closer together than this are one.
 const ACT_MS: i64 = 60 * 1_000;
+/// Stands for all devices of a user of another server, which judges itself who is idle.
+pub(super) const REMOTE_DEVICE: u64 = 0;
 /// Most users remembered; those who are offline longest are forgotten first.
 const USERS_MAX: usize = 200_000;
 
@@ -146,18 +148,17 @@ impl UserPresence {
     }
 
     fn state_at(&self, at_ms: i64) -> PresenceState {
-        let live = self.devices.values();
-        let claimed = live
-            .filter(|device| device.until_ms > at_ms)
-            .map(|device| device.state)
-            .max();
-        match claimed {
-            None => PresenceState::Offline,
-            Some(PresenceState::Online) if at_ms - self.active_ms > IDLE_MS => {
-                PresenceState::Unavailable
-            }
-            Some(state) => state,
-        }
+        let is_idle = at_ms - self.active_ms > IDLE_MS;
+        let live = self.devices.iter();
+        live.filter(|(_, device)| device.until_ms > at_ms)
+            .map(|(number, device)| match device.state {
+                PresenceState::Online if is_idle && *number != REMOTE_DEVICE => {
+                    PresenceState::Unavailable
+                }
+                state => state,
+            })
+            .max()
+            .unwrap_or(PresenceState::Offline)
     }
 
     /// When time alone changes something.

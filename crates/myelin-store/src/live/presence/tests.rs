@@ -153,3 +153,23 @@ fn another_nodes_users_are_left_to_it_for_a_while() {
     assert!(all.due(START + 1_000, 5_000).is_empty());
     assert_eq!(all.due(START + 6_000, 5_000).len(), 1);
 }
+
+#[test]
+fn another_server_judges_itself_who_is_idle() {
+    let mut one = One::default();
+    let online = PresenceUpdate {
+        lease: Some(lease(
+            REMOTE_DEVICE,
+            PresenceState::Online,
+            START + 1_800_000,
+        )),
+        active_ms: START,
+        ..PresenceUpdate::look(7, START)
+    };
+    assert_eq!(one.apply(Some(online)), Some(true));
+    one.wait(START + 600_000);
+    assert_eq!(one.state(), PresenceState::Online);
+    // What is not said again runs out.
+    one.wait(START + 1_806_000);
+    assert_eq!(one.state(), PresenceState::Offline);
+}

@@ -1,0 +1,116 @@
+//! `m.receipt`: how far the users of another server have read.
+
+use std::collections::BTreeMap;
+
+use myelin_store::{StoreError, WriteSet, receipts::ReceiptKey};
+use ruma::{RoomId, ServerName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::user_of;
+use crate::{
+    Rooms,
+    receipts::{MAIN, WantedReceipt, find_in_room},
+};
+
+/// Most receipts of one EDU that have an effect. No server sends as many.
+const RECEIPTS_MAX: usize = 500;
+
+/// The content of `m.receipt`: by room, by type, by user. It is read value by value, so that one
+/// that is malformed is dropped alone.
+pub(super) type ReceiptEdu = BTreeMap<String, Value>;
+
+/// One receipt in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EduReceipt {
+    /// The event up to which was read; the only one.
+    pub event_ids: Vec<String>,
+    /// What is told of it.
+    pub data: EduReceiptData,
+}
+
+/// What is told of a receipt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EduReceiptData {
+    /// When it was sent.
+    pub ts: i64,
+    /// `main` or the id of a thread's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<String>,
+}
+
+impl Rooms {
+    pub(super) async fn receive_receipts(
+        &self,
+        origin: &ServerName,
+        edu: &ReceiptEdu,
+    ) -> Result<(), StoreError> {
+        let all = edu.iter().flat_map(|(room_id, types)| {
+            let of_users = types["m.read"].as_object().into_iter().flatten();
+            of_users.map(move |(user_id, receipt)| (room_id, user_id, receipt))
+        });
+        for (room_id, user_id, receipt) in all.take(RECEIPTS_MAX) {
+            match EduReceipt::deserialize(receipt) {
+                Ok(receipt) => {
+                    self.receive_receipt(origin, room_id, (user_id, receipt))
+                        .await?;
+                }
+                Err(error) => {
+                    tracing::debug!(%origin, %user_id, %error, "a malformed receipt is dropped");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive_receipt(
+        &self,
+        origin: &ServerName,
+        room_id: &str,
+        (user_id, receipt): (&str, EduReceipt),
+    ) -> Result<(), StoreError> {
+        let mut read = self.store.read();
+        let Ok(room_id) = <&RoomId>::try_from(room_id) else {
+            return Ok(());
+        };
+        let Some(user) = user_of(origin, user_id) else {
+            tracing::debug!(%origin, %user_id, "a receipt of somebody else's user");
+            return Ok(());
+        };
+        let Some((room, user)) = self.joined(&mut read, room_id, user).await? else {
+            return Ok(());
+        };
+        let Some(event_id) = receipt.event_ids.first() else {
+            return Ok(());
+        };
+        let Some(event) = find_in_room(&mut read, room, event_id).await? else {
+            return Ok(());
+        };
+        let thread = receipt.data.thread_id;
+        // A thread that nobody can see gets no rows.
+        if let Some(root) = thread.as_deref().filter(|thread| *thread != MAIN)
+            && find_in_room(&mut read, room, root).await?.is_none()
+        {
+            return Ok(());
+        }
+        let wanted = WantedReceipt {
+            key: ReceiptKey {
+                room,
+                user,
+                private: false,
+                thread,
+            },
+            event,
+            ts_ms: receipt.data.ts,
+        };
+        let mut attempts = self.store.attempts();
+        loop {
+            let mut writes = WriteSet::new();
+            self.move_receipts(&mut read, &mut writes, std::slice::from_ref(&wanted))
+                .await?;
+            if writes.is_empty() || attempts.commit(writes).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
