@@ -1,13 +1,31 @@
 //! What this server asks of others: signed requests, and the keys that theirs are checked with.
 //!
-//! Start reading at [`Federation`]. The network itself is handed in as a [`Transport`].
+//! Start reading at [`Federation`]. The network itself is handed in as a [`Transport`]; the one of
+//! the real world is [`InternetTransport`], and every connection that it makes passes the
+//! [`EgressGuard`].
 
+mod dialer;
+mod discovery;
+mod egress;
 mod federation;
+mod fetch;
+mod internet;
+mod internet_transport;
 mod remote_keys;
+#[cfg(test)]
+mod test_internet;
 mod transport;
+mod trust;
+mod turns;
+mod well_known;
 mod x_matrix;
 
+pub use egress::{Denied, EgressGuard};
 pub use federation::{Federation, FederationError, FederationSettings, Limits, Pieces};
+pub use internet::{Internet, LookupError, Pending, Service, Socket, SystemInternet};
+pub use internet_transport::InternetTransport;
 pub use remote_keys::{KeyNeed, RemoteKeys};
 pub use transport::{Body, NoNetwork, Reply, Transport, TransportError};
+pub use trust::{Trust, TrustError};
+pub use well_known::WellKnown;
 pub use x_matrix::{XMatrix, XMatrixError};

@@ -24,9 +24,9 @@ use toml::{Table, Value};
 pub use self::{
     example::example,
     settings::{
-        DatabaseSettings, ListenerSettings, LogFormat, LogSettings, PasswordCost, PresenceSettings,
-        RateLimitSettings, RegistrationSettings, Resource, RoomSettings, Secret,
-        ServerNoticeSettings, Settings, SupportSettings,
+        DatabaseSettings, FederationSettings, ListenerSettings, LogFormat, LogSettings,
+        PasswordCost, PresenceSettings, RateLimitSettings, RegistrationSettings, Resource,
+        RoomSettings, Secret, ServerNoticeSettings, Settings, SupportSettings,
     },
     values::Problem,
 };

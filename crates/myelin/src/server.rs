@@ -16,7 +16,9 @@ use myelin_core::{
 };
 use myelin_federation_api::FederationApi;
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
-use myelin_net::{Federation, FederationSettings, NoNetwork};
+use myelin_net::{
+    EgressGuard, Federation, FederationSettings, InternetTransport, SystemInternet, Trust,
+};
 use myelin_rooms::ServerNotices;
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
@@ -226,18 +228,46 @@ async fn make_app(
         ..HttpSettings::default()
     };
     let server = Arc::new(server);
-    let federation = Federation::new(
-        server.clone(),
-        store.clone(),
-        Arc::new(NoNetwork),
-        FederationSettings::default(),
-    );
+    let federation = federation(&settings.federation, &server, &store)?;
     Ok(App::new(
         server,
         store,
         Arc::new(accounts),
         http,
         federation,
+    ))
+}
+
+fn federation(
+    settings: &config::FederationSettings,
+    server: &Arc<Server>,
+    store: &Store,
+) -> anyhow::Result<Federation> {
+    let config::FederationSettings {
+        allow_private_addresses,
+        ca_file,
+        allow,
+        deny,
+    } = settings;
+    let ca_file = (!ca_file.as_os_str().is_empty()).then(|| ca_file.clone());
+    let transport = InternetTransport::new(
+        Arc::new(SystemInternet::new()?),
+        EgressGuard::new(*allow_private_addresses),
+        &Trust::Authorities(ca_file),
+        server.clock.clone(),
+        server.chance.clone(),
+    );
+    let transport = transport.context("federation.ca_file")?;
+    let settings = FederationSettings {
+        allow: allow.clone(),
+        deny: deny.clone(),
+    };
+    let (server, store) = (server.clone(), store.clone());
+    Ok(Federation::new(
+        server,
+        store,
+        Arc::new(transport),
+        settings,
     ))
 }
 

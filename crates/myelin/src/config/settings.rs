@@ -21,6 +21,7 @@ pub struct Settings {
     pub presence: PresenceSettings,
     pub rate_limits: RateLimitSettings,
     pub registration: RegistrationSettings,
+    pub federation: FederationSettings,
     pub support: SupportSettings,
     pub directory: DirectorySettings,
     pub server_notices: ServerNoticeSettings,
@@ -117,6 +118,17 @@ pub struct RegistrationSettings {
     pub terms_name: String,
     pub terms_version: String,
     pub password_cost: PasswordCost,
+}
+
+/// The traffic with other servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationSettings {
+    pub allow_private_addresses: bool,
+    /// Empty: none.
+    pub ca_file: PathBuf,
+    pub allow: Vec<String>,
+    pub deny: Vec<String>,
 }
 
 /// Who helps the users; what is empty is not told.
