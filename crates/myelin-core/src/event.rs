@@ -24,7 +24,7 @@ mod verify;
 pub use create::{NewEvent, create};
 pub use parse::parse;
 pub use redact::redact;
-pub use verify::{PublicKeys, Verified, VerifyError, required_servers, verify};
+pub use verify::{PublicKeys, Verified, VerifyError, required_servers, signing_keys, verify};
 
 use crate::json::JsonError;
 

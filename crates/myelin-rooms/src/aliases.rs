@@ -12,7 +12,7 @@ use myelin_store::{
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
 
 use crate::{
-    AccessError, AppendError, Rooms, Standing, append::OpenRoom, head::Head,
+    AccessError, AppendError, Rooms, Standing, head::Head, open_room::OpenRoom,
     visibility::not_in_room,
 };
 

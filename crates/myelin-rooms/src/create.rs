@@ -20,9 +20,8 @@ pub use settings::{Preset, RoomSettings};
 pub(crate) use settings::{creators_rule, room_id_is_random};
 
 use crate::{
-    AppendError, ClientTransaction, Rooms,
-    append::{Draft, OpenRoom},
-    numbers::EventNumbers,
+    AppendError, ClientTransaction, Rooms, append::Draft, numbers::EventNumbers,
+    open_room::OpenRoom,
 };
 
 /// Most users that can be invited while a room is created: with them its events still fit one

@@ -319,18 +319,30 @@ impl Head {
         Ok(found)
     }
 
-    async fn load_event(&self, read: &mut Read, number: i64) -> StoreResult<Arc<Event>> {
+    /// An event of the room, by number.
+    pub(crate) async fn load_event(&self, read: &mut Read, number: i64) -> StoreResult<Arc<Event>> {
         if let Some(pending) = self.pending_events.get(&number) {
             return Ok(Arc::clone(pending));
         }
         let stored = events::find(read, number)
             .await?
             .ok_or(StoreError::Missing { table: "events" })?;
+        Ok(Arc::new(self.read_event(&stored)?))
+    }
+
+    /// What a row of `events` holds.
+    pub(crate) fn read_event(&self, stored: &events::StoredEvent) -> StoreResult<Event> {
         let id = OwnedEventId::try_from(stored.id.as_str())
             .map_err(|_| corrupt("an event id", &stored.id))?;
-        let event = event::from_stored(&stored.json, id, &self.version)
-            .map_err(|error| corrupt("an event", &error.to_string()))?;
-        Ok(Arc::new(event))
+        event::from_stored(&stored.json, id, &self.version)
+            .map_err(|error| corrupt("an event", &error.to_string()))
+    }
+
+    /// The state events that the head has in memory.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = &Arc<Event>> {
+        let settings = [&self.create, &self.power_levels, &self.join_rules];
+        let all = settings.into_iter().chain(self.members.values());
+        all.filter_map(Option::as_ref)
     }
 }
 

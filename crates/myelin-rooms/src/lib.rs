@@ -3,6 +3,7 @@
 //! Not here: what clients are shown of it (`myelin-sync`), and HTTP. Start reading at
 //! [`Rooms::send`], then `append.rs`.
 
+mod advance;
 mod aliases;
 mod append;
 mod change_state;
@@ -15,8 +16,10 @@ mod members;
 mod membership;
 mod mutual_rooms;
 mod numbers;
+mod open_room;
 mod originals;
 mod receipts;
+mod receive;
 mod report;
 mod send;
 mod server_notices;
@@ -47,6 +50,7 @@ pub use membership::{
 };
 pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
+pub use receive::{Outcome, PduError, ReceiveError};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};

@@ -11,8 +11,6 @@ pub(crate) struct EventNumbers {
     pub(crate) event_type: i64,
     pub(crate) sender: i64,
     pub(crate) state_key: Option<i64>,
-    /// The server of the user whom a member event is about.
-    pub(crate) member_server: Option<i64>,
 }
 
 impl EventNumbers {
@@ -27,13 +25,13 @@ impl EventNumbers {
         strings.extend(state_key.map(str::as_bytes));
         let member = state_key.filter(|_| event_type == "m.room.member");
         let member = member.and_then(|key| <&UserId>::try_from(key).ok());
+        // The users of each server are counted under its number.
         strings.extend(member.map(|user| user.server_name().as_bytes()));
         let numbers = store.intern(&strings).await?;
         Ok(Self {
             event_type: numbers[0],
             sender: numbers[1],
             state_key: numbers.get(2).copied(),
-            member_server: numbers.get(3).copied(),
         })
     }
 }

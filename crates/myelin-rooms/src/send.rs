@@ -5,9 +5,7 @@ use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
     ActingDevice, AppendError, CanonicalAliasError, ClientTransaction, InviteError, JoinError,
-    LeaveError, Rooms,
-    append::{Draft, OpenRoom},
-    numbers::EventNumbers,
+    LeaveError, Rooms, append::Draft, numbers::EventNumbers, open_room::OpenRoom,
 };
 
 /// A message event to send.

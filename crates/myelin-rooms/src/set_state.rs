@@ -5,10 +5,8 @@ use myelin_core::membership::Membership;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    InviteError, JoinError, LeaveError, Rooms, SendError,
-    append::{Draft, OpenRoom},
-    membership::AUTHORISED_VIA,
-    numbers::EventNumbers,
+    InviteError, JoinError, LeaveError, Rooms, SendError, append::Draft,
+    membership::AUTHORISED_VIA, numbers::EventNumbers, open_room::OpenRoom,
 };
 
 /// A state event to send.

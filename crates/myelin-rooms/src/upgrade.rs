@@ -22,8 +22,8 @@ use ruma::{
 use self::carried::Kept;
 use crate::{
     AppendError, InitialState, Rooms,
-    append::OpenRoom,
     create::{creators_rule, empty_row, room_id_is_random},
+    open_room::OpenRoom,
 };
 
 /// State events and bans that one write set takes besides the usual ones: each is about eight rows.

@@ -1,10 +1,14 @@
 //! Tables `events` and `event_ids`: each event once, as the canonical JSON that was signed.
 
-use std::io::{Error, ErrorKind};
+mod json;
+mod status;
 
 use bytes::Bytes;
 
-use crate::{OnConflict, Read, Row, StoreError, StoreResult, Table, Value, WriteSet, bytes, int};
+use crate::{OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, bytes, int};
+
+pub(crate) use json::{encode_json, json_at};
+pub use status::Status;
 
 static EVENTS: Table = Table {
     name: "events",
@@ -23,6 +27,7 @@ static EVENTS: Table = Table {
         bytes("txn_id"),
         bytes("json"),
         int("redacted_by"),
+        int("status"),
     ],
     version: None,
     on_conflict: OnConflict::Replace,
@@ -36,13 +41,6 @@ static EVENT_IDS: Table = Table {
     on_conflict: OnConflict::Keep,
 };
 
-/// JSON shorter than this is stored as it is: compression would gain less than a disk page.
-const COMPRESS_FROM: usize = 1024;
-const PLAIN: u8 = 0;
-const ZSTD: u8 = 1;
-/// No event is larger than 64 KiB; what claims to be is not ours.
-const JSON_MAX: usize = 128 * 1024;
-
 /// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -52,7 +50,8 @@ pub struct StoredEvent {
     pub id: String,
     /// The interned room id.
     pub room: i64,
-    /// Its place in the room: what `/messages` and `/context` walk along.
+    /// Its place in the room: what `/messages` and `/context` walk along. 0 for all but accepted
+    /// events, so that no such walk meets them.
     pub room_order: i64,
     /// The interned type.
     pub event_type: i64,
@@ -64,7 +63,10 @@ pub struct StoredEvent {
     pub depth: i64,
     /// Milliseconds since the Unix epoch, as its sender claims.
     pub origin_server_ts: i64,
-    /// The root of the state before it.
+    /// What became of it.
+    pub status: Status,
+    /// The root of the state before it; empty for no state, and where it is not known: before an
+    /// outlier, and before an event that was rejected for its `auth_events` alone.
     pub root_before: Bytes,
     /// The device that sent it, if it was sent here with a transaction id.
     pub device: Option<String>,
@@ -94,7 +96,7 @@ macro_rules! select_events {
         concat!(
             "SELECT e.event, e.id, e.room, e.room_order, e.type, e.state_key, e.sender, e.depth,
                     e.origin_server_ts, e.root_before, e.device, e.txn_id, e.json,
-                    e.redacted_by, redaction.id, redaction.json
+                    e.redacted_by, redaction.id, redaction.json, e.status
              FROM events e LEFT JOIN events redaction ON redaction.event = e.redacted_by ",
             $rest
         )
@@ -115,6 +117,28 @@ pub async fn find_number(read: &mut Read, id: &str) -> StoreResult<Option<i64>> 
         .transpose()
 }
 
+/// The numbers of the events with these ids; ids that are not known are left out.
+pub async fn list_numbers(read: &mut Read, ids: &[&str]) -> StoreResult<Vec<(String, i64)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.iter().map(|id| Bytes::copy_from_slice(id.as_bytes()));
+    let sql = "SELECT id, event FROM event_ids WHERE id = ANY($1)";
+    let rows = read
+        .query(EVENT_IDS.name, sql, &[Param::BytesList(ids.collect())])
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.text(0)?, row.int(1)?)))
+        .collect()
+}
+
+/// The events with these ids, in no particular order; ids that are not known are left out.
+pub async fn list_by_ids(read: &mut Read, ids: &[&str]) -> StoreResult<Vec<StoredEvent>> {
+    let numbers = list_numbers(read, ids).await?;
+    let numbers: Vec<i64> = numbers.into_iter().map(|(_, number)| number).collect();
+    list(read, &numbers).await
+}
+
 /// The events with these numbers, in no particular order; numbers without an event are left out.
 pub async fn list(read: &mut Read, events: &[i64]) -> StoreResult<Vec<StoredEvent>> {
     if events.is_empty() {
@@ -122,7 +146,7 @@ pub async fn list(read: &mut Read, events: &[i64]) -> StoreResult<Vec<StoredEven
     }
     let sql = select_events!("WHERE e.event = ANY($1)");
     let rows = read
-        .query(EVENTS.name, sql, &[crate::Param::Ints(events.to_vec())])
+        .query(EVENTS.name, sql, &[Param::Ints(events.to_vec())])
         .await?;
     rows.iter().map(from_row).collect()
 }
@@ -135,7 +159,7 @@ pub async fn list_before(
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
     let sql = select_events!(
-        "WHERE e.room = $1 AND e.room_order < $2 ORDER BY e.room_order DESC LIMIT $3"
+        "WHERE e.room = $1 AND e.room_order < $2 AND e.room_order > 0 ORDER BY e.room_order DESC LIMIT $3"
     );
     let rows = read
         .query(
@@ -154,8 +178,10 @@ pub async fn list_from(
     from: i64,
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
-    let sql =
-        select_events!("WHERE e.room = $1 AND e.room_order >= $2 ORDER BY e.room_order LIMIT $3");
+    let sql = select_events!(
+        "WHERE e.room = $1 AND e.room_order >= $2 AND e.room_order > 0
+         ORDER BY e.room_order LIMIT $3"
+    );
     let rows = read
         .query(EVENTS.name, sql, &[room.into(), from.into(), limit.into()])
         .await?;
@@ -180,7 +206,8 @@ pub async fn list_after_time(
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
     let sql = select_events!(
-        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) > ($2, $3) AND e.room_order <= $4
+        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) > ($2, $3)
+         AND e.room_order <= $4 AND e.room_order > 0
          ORDER BY e.origin_server_ts, e.room_order LIMIT $5"
     );
     list_by_time(
@@ -199,7 +226,8 @@ pub async fn list_before_time(
     limit: i64,
 ) -> StoreResult<Vec<StoredEvent>> {
     let sql = select_events!(
-        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) < ($2, $3) AND e.room_order <= $4
+        "WHERE e.room = $1 AND (e.origin_server_ts, e.room_order) < ($2, $3)
+         AND e.room_order <= $4 AND e.room_order > 0
          ORDER BY e.origin_server_ts DESC, e.room_order DESC LIMIT $5"
     );
     list_by_time(
@@ -237,6 +265,22 @@ pub fn insert(writes: &mut WriteSet, event: &StoredEvent) {
     put(writes, event);
 }
 
+/// Writes an event that another server made and that is not known yet. The set falls if another
+/// node has stored it meanwhile, perhaps under another number.
+pub fn insert_received(writes: &mut WriteSet, event: &StoredEvent) {
+    writes.insert(
+        &EVENT_IDS,
+        vec![event.id.as_str().into()],
+        vec![event.event.into()],
+    );
+    put(writes, event);
+}
+
+/// Gives an outlier its place in the room, or says what else became of it.
+pub fn place(writes: &mut WriteSet, event: &StoredEvent) {
+    put(writes, event);
+}
+
 /// Replaces an event by what a redaction leaves of it, in the set that adds the redaction.
 pub fn redact(writes: &mut WriteSet, event: &StoredEvent, pruned: String, redaction: Redaction) {
     let pruned = StoredEvent {
@@ -266,28 +310,9 @@ fn put(writes: &mut WriteSet, event: &StoredEvent) {
             .as_ref()
             .map(|redaction| redaction.event)
             .into(),
+        (event.status as i64).into(),
     ];
     writes.put(&EVENTS, vec![event.event.into()], values);
-}
-
-pub(crate) fn encode_json(json: &str) -> Value {
-    if json.len() >= COMPRESS_FROM
-        && let Ok(compressed) = zstd::bulk::compress(json.as_bytes(), 1)
-        && compressed.len() < json.len()
-    {
-        return [&[ZSTD], compressed.as_slice()].concat().into();
-    }
-    [&[PLAIN], json.as_bytes()].concat().into()
-}
-
-fn decode_json(stored: &[u8]) -> Result<String, Error> {
-    let invalid = |reason: &str| Error::new(ErrorKind::InvalidData, reason);
-    let bytes = match stored.split_first() {
-        Some((&PLAIN, json)) => json.to_vec(),
-        Some((&ZSTD, compressed)) => zstd::bulk::decompress(compressed, JSON_MAX)?,
-        _ => return Err(invalid("unknown form of event JSON")),
-    };
-    String::from_utf8(bytes).map_err(|_| invalid("event JSON is not UTF-8"))
 }
 
 fn from_row(row: &Row) -> StoreResult<StoredEvent> {
@@ -303,6 +328,13 @@ fn from_row(row: &Row) -> StoreResult<StoredEvent> {
         }),
         None => None,
     };
+    let status = row.int(16)?;
+    let status = Status::from_number(status).ok_or_else(|| StoreError::Corrupt {
+        table: EVENTS.name,
+        column: 16,
+        wanted: "what became of an event",
+        found: status.to_string(),
+    })?;
     Ok(StoredEvent {
         event: row.int(0)?,
         id: row.text(1)?,
@@ -313,20 +345,12 @@ fn from_row(row: &Row) -> StoreResult<StoredEvent> {
         sender: row.int(6)?,
         depth: row.int(7)?,
         origin_server_ts: row.int(8)?,
+        status,
         root_before: row.bytes(9)?,
         device: optional_text(10)?,
         txn_id: optional_text(11)?,
         json: json_at(row, 12)?,
         redaction,
-    })
-}
-
-pub(crate) fn json_at(row: &Row, column: usize) -> StoreResult<String> {
-    decode_json(&row.bytes(column)?).map_err(|error| StoreError::Corrupt {
-        table: EVENTS.name,
-        column,
-        wanted: "event JSON",
-        found: error.to_string(),
     })
 }
 

@@ -11,6 +11,7 @@ mod crash;
 pub mod deliveries;
 pub mod departures;
 pub mod directory;
+pub mod early_redactions;
 mod engine;
 mod error;
 pub mod events;

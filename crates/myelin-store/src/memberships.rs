@@ -273,6 +273,11 @@ pub fn upsert(writes: &mut WriteSet, membership: &UserMembership, room_order: i6
     );
 }
 
+/// Takes a membership away that the state of the room does not have any more.
+pub fn delete(writes: &mut WriteSet, room: i64, user: i64) {
+    writes.delete(&MEMBERSHIPS, vec![room.into(), user.into()]);
+}
+
 fn from_row(row: &Row) -> StoreResult<UserMembership> {
     let number = row.int(2)?;
     let membership = Membership::from_number(number);

@@ -1,6 +1,6 @@
 //! Whether an event is what its server signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::{
     CanonicalJsonObject, OwnedServerName, RoomVersionId,
@@ -41,6 +41,17 @@ pub fn required_servers(
     let rules = rules_of(version)?;
     required_server_signatures_to_verify_event(&object_of(event)?, &rules.signatures)
         .map_err(VerifyError::Signature)
+}
+
+/// The servers that have signed the event, or claim to, with the ids of the keys they have used.
+pub fn signing_keys(event: &Event) -> BTreeMap<String, Vec<String>> {
+    let object = object_of(event).unwrap_or_default();
+    let signatures = object.get("signatures").and_then(|found| found.as_object());
+    let keys_of = |keys: &CanonicalJsonObject| keys.keys().cloned().collect();
+    let signed_by = signatures.into_iter().flatten();
+    signed_by
+        .filter_map(|(server, keys)| Some((server.clone(), keys_of(keys.as_object()?))))
+        .collect()
 }
 
 fn object_of(event: &Event) -> Result<CanonicalJsonObject, EventError> {

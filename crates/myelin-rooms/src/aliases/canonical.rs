@@ -7,11 +7,7 @@ use myelin_store::{StoreError, aliases};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, RoomAliasId, UserId};
 
 use super::{AliasError, CANONICAL_ALIAS};
-use crate::{
-    AppendError, Rooms,
-    append::{Draft, OpenRoom},
-    numbers::EventNumbers,
-};
+use crate::{AppendError, Rooms, append::Draft, numbers::EventNumbers, open_room::OpenRoom};
 
 /// Why a room cannot call itself so.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use myelin_core::{
     json,
     trie::StateKey,
 };
-use myelin_store::{Read, StoreError};
+use myelin_store::{Read, StoreResult};
 use ruma::OwnedEventId;
 use serde_json::value::RawValue;
 
@@ -18,24 +18,31 @@ use crate::{
     head::{Head, StateEvent},
 };
 
-/// The state that decides about an event, by type and state key.
-pub(super) async fn auth_state(
-    rooms: &Rooms,
-    head: &mut Head,
-    read: &mut Read,
+/// The types and state keys of the state events that decide about a draft.
+pub(super) fn auth_types(
+    head: &Head,
     draft: &Draft<'_>,
-) -> Result<HashMap<(String, String), Arc<Event>>, AppendError> {
+) -> Result<Vec<(String, String)>, AppendError> {
     let content =
         RawValue::from_string(json::to_canonical(&draft.content)).map_err(EventError::Stored);
     let content = content.map_err(AppendError::Invalid)?;
-    let types = auth::auth_types(
+    auth::auth_types(
         &head.version,
         draft.event_type,
         draft.sender,
         draft.state_key,
         &content,
     )
-    .map_err(AppendError::Forbidden)?;
+    .map_err(AppendError::Forbidden)
+}
+
+/// The state events at the head of these types and state keys, and the create event.
+pub(crate) async fn auth_state(
+    rooms: &Rooms,
+    head: &mut Head,
+    read: &mut Read,
+    types: Vec<(String, String)>,
+) -> StoreResult<HashMap<(String, String), Arc<Event>>> {
     let mut state = HashMap::with_capacity(types.len() + 1);
     if let Some(create) = &head.create {
         // Needed by the rules of every version, though version 12 does not list it in `auth_events`.
@@ -71,7 +78,7 @@ async fn other_state(
     read: &mut Read,
     kind: &str,
     key: &str,
-) -> Result<StateEvent, StoreError> {
+) -> StoreResult<StateEvent> {
     let event_type = rooms.store.find_interned(kind.as_bytes()).await?;
     let state_key = rooms.store.find_interned(key.as_bytes()).await?;
     let (Some(event_type), Some(state_key)) = (event_type, state_key) else {

@@ -4,7 +4,8 @@ use myelin_accounts::invite_wishes;
 use myelin_core::invite_permission::InvitePermission;
 use ruma::UserId;
 
-use super::{AppendError, Draft, OpenRoom};
+use super::{AppendError, Draft};
+use crate::open_room::OpenRoom;
 
 impl OpenRoom<'_> {
     /// Refuses an invitation that the local user whom it is for has blocked; however it is made.

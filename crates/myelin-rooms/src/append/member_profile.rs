@@ -3,7 +3,8 @@
 use myelin_store::{StoreError, profiles};
 use ruma::{CanonicalJsonObject, UserId};
 
-use super::{Draft, OpenRoom};
+use super::Draft;
+use crate::open_room::OpenRoom;
 
 impl OpenRoom<'_> {
     /// The draft's content with the profile of the local user whom it joins or invites, where it

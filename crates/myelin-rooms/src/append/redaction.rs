@@ -15,8 +15,8 @@ use myelin_store::{
 };
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId};
 
-use super::{AppendError, Draft, OpenRoom, facts};
-use crate::{Rooms, head::Head};
+use super::{AppendError, Draft};
+use crate::{Rooms, advance::facts, head::Head, open_room::OpenRoom};
 
 const REDACTION: &str = "m.room.redaction";
 
@@ -28,9 +28,9 @@ const KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 const UNTOUCHABLE: [&str; 2] = ["m.room.create", "m.room.server_acl"];
 
 /// The event that a redaction is about.
-pub(super) struct Target {
-    pub(super) id: OwnedEventId,
-    stored: StoredEvent,
+pub(crate) struct Target {
+    pub(crate) id: OwnedEventId,
+    pub(crate) stored: StoredEvent,
 }
 
 /// What a draft redacts, if it is a redaction that its sender may make.
@@ -120,7 +120,7 @@ async fn check(
 
 impl OpenRoom<'_> {
     /// Replaces the target by what is left of it, in the set that adds the redaction.
-    pub(super) async fn redact(
+    pub(crate) async fn redact(
         &mut self,
         target: Target,
         (redaction, number): (&Arc<Event>, i64),
@@ -144,7 +144,11 @@ impl OpenRoom<'_> {
             let current = head.find_state(store, &mut self.read, &[key]).await?;
             let current = current.into_iter().flatten().next();
             if current.is_some_and(|current| current.event_id == left.event_id) {
-                facts::record(&mut self.writes, stored.room, (stored.event_type, &left));
+                facts::record(
+                    &mut self.writes,
+                    stored.room,
+                    (stored.event_type, Some(&left)),
+                );
             }
         }
         head.replace_redacted(stored.event, left);

@@ -11,11 +11,7 @@ use myelin_store::{
 };
 use ruma::{CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomId};
 
-use crate::{
-    Rooms,
-    append::{Draft, OpenRoom},
-    numbers::parse,
-};
+use crate::{Rooms, append::Draft, numbers::parse, open_room::OpenRoom};
 
 const GUEST_ACCESS: &str = "m.room.guest_access";
 const CAN_JOIN: &str = "can_join";

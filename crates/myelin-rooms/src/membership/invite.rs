@@ -5,7 +5,7 @@ use myelin_store::StoreError;
 use ruma::{RoomId, UserId};
 
 use super::{member_content, scoped};
-use crate::{AppendError, ClientTransaction, Rooms, append::OpenRoom};
+use crate::{AppendError, ClientTransaction, Rooms, open_room::OpenRoom};
 
 /// An invitation.
 #[derive(Clone, Copy, Debug)]

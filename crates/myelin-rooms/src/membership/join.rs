@@ -5,10 +5,7 @@ use myelin_store::StoreError;
 use ruma::{CanonicalJsonObject, RoomId, UserId};
 
 use super::{AUTHORISED_VIA, member_content, scoped};
-use crate::{
-    AppendError, ClientTransaction, Rooms,
-    append::{Draft, OpenRoom},
-};
+use crate::{AppendError, ClientTransaction, Rooms, append::Draft, open_room::OpenRoom};
 
 /// A user's wish to be in a room.
 #[derive(Clone, Copy, Debug)]

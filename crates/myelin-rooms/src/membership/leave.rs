@@ -5,10 +5,7 @@ use myelin_store::{StoreError, server_notice_rooms};
 use ruma::{RoomId, UserId};
 
 use super::{member_content, scoped};
-use crate::{
-    AppendError, ClientTransaction, Rooms,
-    append::{Draft, OpenRoom},
-};
+use crate::{AppendError, ClientTransaction, Rooms, append::Draft, open_room::OpenRoom};
 
 /// A user's wish not to be in a room.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::JoinError;
-use crate::{Rooms, aliases::levels, append::OpenRoom, head::Head};
+use crate::{Rooms, aliases::levels, head::Head, open_room::OpenRoom};
 
 /// Conditions looked at: more make no sense to people, and each costs a read.
 const CONDITIONS_MAX: usize = 200;

@@ -5,7 +5,7 @@ use ruma::{CanonicalJsonObject, CanonicalJsonValue, UserId};
 use serde::Deserialize;
 
 use super::{JoinError, member_content};
-use crate::{Rooms, append::OpenRoom, numbers::EventNumbers};
+use crate::{Rooms, numbers::EventNumbers, open_room::OpenRoom};
 
 #[derive(Deserialize)]
 struct Invitation {

@@ -102,6 +102,8 @@ fn child(event: &StoredEvent) -> Option<Child> {
 
 #[cfg(test)]
 mod tests {
+    use myelin_store::events;
+
     use super::*;
 
     fn of(state_key: &str, content: &str, origin_server_ts: i64) -> Option<Child> {
@@ -119,6 +121,7 @@ mod tests {
             sender: 1,
             depth: 1,
             origin_server_ts,
+            status: events::Status::Accepted,
             root_before: Bytes::new(),
             device: None,
             txn_id: None,

@@ -14,7 +14,7 @@ use myelin_store::{EMPTY_STRING, StoreError, memberships};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedUserId};
 
 use super::state;
-use crate::{InitialState, Rooms, append::OpenRoom};
+use crate::{InitialState, Rooms, open_room::OpenRoom};
 
 /// State that says what the room is, in the order in which a new room gets it. Members stay
 /// behind: nobody can join for others.

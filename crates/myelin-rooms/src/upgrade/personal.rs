@@ -10,7 +10,7 @@ use myelin_store::{
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::{Map, Value};
 
-use crate::{Rooms, append::OpenRoom};
+use crate::{Rooms, open_room::OpenRoom};
 
 impl Rooms {
     /// Carries a user's tags and direct chats over to a room that has replaced another, in the set

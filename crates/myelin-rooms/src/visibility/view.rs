@@ -7,7 +7,12 @@ use myelin_core::{
     membership::Membership,
     trie::{TYPE_HISTORY_VISIBILITY, TYPE_MEMBER},
 };
-use myelin_store::{EMPTY_STRING, departures::Departure, events::StoredEvent, rooms::Room};
+use myelin_store::{
+    EMPTY_STRING,
+    departures::Departure,
+    events::{Status, StoredEvent},
+    rooms::Room,
+};
 
 use super::moments::{HistoryVisibility, Moment, membership_of_event};
 
@@ -140,6 +145,9 @@ impl RoomView {
 
     /// The event, if the user may see it. The state before it must have been learnt.
     pub(super) fn show(&self, event: StoredEvent) -> Option<VisibleEvent> {
+        if event.status != Status::Accepted {
+            return None;
+        }
         let before = *self.moments.get(&event.root_before)?;
         let mut after = before;
         let own = event.event_type == TYPE_MEMBER && event.state_key == Some(self.user);

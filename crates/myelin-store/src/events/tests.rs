@@ -12,6 +12,7 @@ fn event(number: i64) -> StoredEvent {
         sender: 3,
         depth: number,
         origin_server_ts: 4,
+        status: Status::Accepted,
         root_before: Bytes::new(),
         device: None,
         txn_id: Some("m1".to_owned()),
@@ -126,6 +127,85 @@ async fn events_are_found_by_time_and_in_one_moment_by_their_order() {
             let found = list_before_time(&mut read, room, before, 3).await.unwrap();
             assert_eq!(numbers(found), wanted, "{before:?}");
         }
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn only_accepted_events_have_a_place_in_the_room() {
+    for nodes in test_stores::both().await {
+        let outlier = StoredEvent {
+            room_order: 0,
+            status: Status::Outlier,
+            ..event(10)
+        };
+        let (rejected, soft_failed) = (
+            StoredEvent {
+                event: 11,
+                id: "$11".to_owned(),
+                status: Status::Rejected,
+                ..outlier.clone()
+            },
+            StoredEvent {
+                event: 12,
+                id: "$12".to_owned(),
+                status: Status::SoftFailed,
+                ..outlier.clone()
+            },
+        );
+        let mut writes = WriteSet::new();
+        for event in [&outlier, &rejected, &soft_failed, &event(13)] {
+            insert_received(&mut writes, event);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let mut all = list(&mut read, &[10, 11, 12, 13]).await.unwrap();
+        all.sort_by_key(|event| event.event);
+        assert_eq!(all, [outlier.clone(), rejected, soft_failed, event(13)]);
+        let moment = |origin_server_ts| Moment {
+            origin_server_ts,
+            room_order: 0,
+        };
+        let found = [
+            list_before(&mut read, 1, 99, 9).await,
+            list_from(&mut read, 1, i64::MIN, 9).await,
+            list_after_time(&mut read, (1, 99), moment(0), 9).await,
+            list_before_time(&mut read, (1, 99), moment(99), 9).await,
+        ];
+        for found in found {
+            assert_eq!(found.unwrap(), [event(13)]);
+        }
+
+        let mut writes = WriteSet::new();
+        insert_received(&mut writes, &event(10));
+        let again = nodes.one.commit(writes).await;
+        assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+        let mut writes = WriteSet::new();
+        place(&mut writes, &event(10));
+        nodes.one.commit(writes).await.unwrap();
+        let found = list_from(&mut read, 1, 0, 9).await.unwrap();
+        assert_eq!(found, [event(10), event(13)]);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn events_are_found_by_their_ids() {
+    for nodes in test_stores::both().await {
+        let mut writes = WriteSet::new();
+        for number in [10, 11] {
+            insert(&mut writes, &event(number));
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let mut numbers = list_numbers(&mut read, &["$11", "$9", "$10"])
+            .await
+            .unwrap();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [("$10".to_owned(), 10), ("$11".to_owned(), 11)]);
+        let found = list_by_ids(&mut read, &["$11", "$9"]).await.unwrap();
+        assert_eq!(found, [event(11)]);
+        assert!(list_by_ids(&mut read, &[]).await.unwrap().is_empty());
         nodes.close().await;
     }
 }

@@ -278,3 +278,25 @@ async fn those_who_share_a_room_are_found_among_some_users() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_membership_can_be_taken_away() {
+    for nodes in test_stores::both().await {
+        let membership = UserMembership {
+            room: 1,
+            user: 10,
+            membership: Membership::Join,
+            event: 100,
+        };
+        let mut writes = WriteSet::new();
+        upsert(&mut writes, &membership, 1);
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        assert_eq!(find(&mut read, 1, 10).await.unwrap(), Some(membership));
+        let mut writes = WriteSet::new();
+        delete(&mut writes, 1, 10);
+        nodes.one.commit(writes).await.unwrap();
+        assert_eq!(find(&mut read, 1, 10).await.unwrap(), None);
+        nodes.close().await;
+    }
+}

@@ -1,4 +1,7 @@
-use myelin_store::{DatabaseUrl, Store, StoreOptions, events::StoredEvent};
+use myelin_store::{
+    DatabaseUrl, Store, StoreOptions,
+    events::{self, StoredEvent},
+};
 use serde_json::json;
 
 use super::*;
@@ -275,6 +278,7 @@ async fn stored(store: &Store, event: i64, (kind, sender): (&str, &str), url: bo
         sender: numbers[1],
         depth: 1,
         origin_server_ts: 0,
+        status: events::Status::Accepted,
         root_before: bytes::Bytes::new(),
         device: None,
         txn_id: None,

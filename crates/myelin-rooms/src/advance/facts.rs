@@ -18,7 +18,7 @@ const SHOWN_BYTES_MAX: usize = 4_096;
 
 /// The fact that the state events of a type with an empty state key are about, and the key of
 /// their content that holds it.
-pub(super) fn fact(event_type: i64) -> Option<(Fact, &'static str)> {
+pub(crate) fn fact(event_type: i64) -> Option<(Fact, &'static str)> {
     Some(match event_type {
         TYPE_NAME => (Fact::Name, "name"),
         TYPE_TOPIC => (Fact::Topic, "topic"),
@@ -32,12 +32,14 @@ pub(super) fn fact(event_type: i64) -> Option<(Fact, &'static str)> {
     })
 }
 
-/// Keeps what the directory shows beside a state event that has become the current one.
-pub(super) fn record(writes: &mut WriteSet, room: i64, (event_type, event): (i64, &Event)) {
+/// Keeps what the directory shows beside a state event that has become the current one; None: there
+/// is none any more.
+pub(crate) fn record(writes: &mut WriteSet, room: i64, (event_type, event): (i64, Option<&Event>)) {
     let Some((fact, key)) = fact(event_type) else {
         return;
     };
-    let content: Value = serde_json::from_str(event.content.get()).unwrap_or_default();
+    let content = event.map_or("{}", |event| event.content.get());
+    let content: Value = serde_json::from_str(content).unwrap_or_default();
     let value = content[key].as_str().filter(|value| !value.is_empty());
     let value = value.map(|value| &value[..value.floor_char_boundary(SHOWN_BYTES_MAX)]);
     room_facts::put(writes, room, fact, value);

@@ -1,0 +1,146 @@
+//! Events of other servers: verified, given their place in the room, authorised, appended.
+//!
+//! Start reading at [`Rooms::receive_event`]; everything that comes from another server has been
+//! through [`Rooms::verify`] before.
+
+mod authorise;
+mod place;
+mod redaction;
+mod verify;
+
+use std::sync::Arc;
+
+use myelin_core::event::Event;
+use myelin_store::{StoreError, events::Status};
+use ruma::OwnedEventId;
+
+use crate::{Rooms, numbers::EventNumbers, open_room::OpenRoom};
+
+pub use verify::PduError;
+
+/// What became of an event that was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the room.
+    Accepted,
+    /// It is stored, but kept from clients and from being built on: the room as it is now would
+    /// refuse it.
+    SoftFailed {
+        /// Which rule would.
+        reason: String,
+    },
+    /// It is stored as refused.
+    Rejected {
+        /// Which rule refused it.
+        reason: String,
+    },
+}
+
+/// Why an event could not be received.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// This server knows no such room.
+    #[error("this server is not in the room")]
+    UnknownRoom,
+    /// Events before it, or the states before them, are not known.
+    #[error("{} events before it are not known", .0.len())]
+    MissingPrev(Vec<OwnedEventId>),
+    /// Events that it refers to in `auth_events` are not known.
+    #[error("{} of its `auth_events` are not known", .0.len())]
+    MissingAuth(Vec<OwnedEventId>),
+    /// The states that it follows on differ.
+    #[error("the room is forked before it")]
+    Forked,
+    /// The database failed.
+    #[error("the room could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+impl Rooms {
+    /// Receives a verified event whose `prev_events` and `auth_events` are known, and waits until
+    /// it is durable. One that was received before is not looked at again.
+    pub async fn receive_event(&self, event: Event) -> Result<Outcome, ReceiveError> {
+        let numbers = EventNumbers::intern(
+            &self.store,
+            event.type_str(),
+            &event.sender,
+            event.state_key.as_deref(),
+        )
+        .await?;
+        let event = Arc::new(event);
+        let mut attempts = self.store.attempts();
+        loop {
+            let room = self.open(&event.room_id).await?;
+            let mut room = room.ok_or(ReceiveError::UnknownRoom)?;
+            let outcome = match room.receive(&event, numbers).await? {
+                Received::Before(outcome) => return Ok(outcome),
+                Received::Now(outcome) => outcome,
+            };
+            if self.settle(room.submit()?).await?.is_some() {
+                return Ok(outcome);
+            }
+            attempts.conflict()?;
+        }
+    }
+}
+
+/// Whether an event was new.
+enum Received {
+    Now(Outcome),
+    Before(Outcome),
+}
+
+impl OpenRoom<'_> {
+    /// Enters an event into the set, and moves the head by it if it is accepted.
+    async fn receive(
+        &mut self,
+        event: &Arc<Event>,
+        numbers: EventNumbers,
+    ) -> Result<Received, ReceiveError> {
+        if !self.builds_on_head(event) {
+            // What is queued would not be found, and this event may be among it.
+            self.await_queued().await?;
+        }
+        let known = self.find_event(event.event_id.as_str()).await?;
+        if let Some(outcome) = known.as_ref().and_then(outcome_before) {
+            return Ok(Received::Before(outcome));
+        }
+        let root_before = self.root_before(event).await?;
+        let verdict = self.authorise(event, root_before).await?;
+        let number = match known {
+            Some(known) => (known.event, true),
+            None => (self.next_number().await?, false),
+        };
+        let outcome = match verdict {
+            authorise::Verdict::Allowed => {
+                self.place(event, (number, numbers), root_before).await?;
+                Outcome::Accepted
+            }
+            authorise::Verdict::SoftFailed(reason) => {
+                let status = Status::SoftFailed;
+                self.set_aside(event, (number, numbers), (root_before, status))?;
+                Outcome::SoftFailed { reason }
+            }
+            authorise::Verdict::Rejected(reason) => {
+                let status = Status::Rejected;
+                self.set_aside(event, (number, numbers), (root_before, status))?;
+                Outcome::Rejected { reason }
+            }
+        };
+        Ok(Received::Now(outcome))
+    }
+}
+
+/// What became of an event when it was received before; None: it was not, or only by reference.
+fn outcome_before(known: &myelin_store::events::StoredEvent) -> Option<Outcome> {
+    let reason = || "it was refused before".to_owned();
+    match known.status {
+        Status::Accepted => Some(Outcome::Accepted),
+        Status::SoftFailed => Some(Outcome::SoftFailed { reason: reason() }),
+        // Without the state before it, it was refused by what it refers to, and has no place yet.
+        Status::Rejected if !known.root_before.is_empty() => {
+            Some(Outcome::Rejected { reason: reason() })
+        }
+        Status::Rejected | Status::Outlier => None,
+    }
+}

@@ -1,0 +1,247 @@
+//! The place of an event in its room: the state before it, and the head after it.
+
+use std::{collections::HashSet, sync::Arc};
+
+use bytes::Bytes;
+use myelin_core::{
+    event::Event,
+    trie::{Root, StateKey, TYPE_CREATE},
+};
+use myelin_store::{
+    Sequence, StoreError, StoreResult, WriteSet,
+    events::{self, Status, StoredEvent},
+    state_nodes,
+};
+use ruma::OwnedEventId;
+
+use super::ReceiveError;
+use crate::{
+    advance::{
+        DEPTH_MAX, NewRow, advance_state, apply, log_event, move_to_root, newest, write_nodes,
+    },
+    numbers::EventNumbers,
+    open_room::OpenRoom,
+    state::parse,
+};
+
+/// The number that an event has or is given, and whether it is stored already.
+type Number = (i64, bool);
+
+impl OpenRoom<'_> {
+    /// Whether an event comes after everything that is in the room.
+    pub(super) fn builds_on_head(&mut self, event: &Event) -> bool {
+        let Some(head) = self.locked.get() else {
+            return false;
+        };
+        let prev: HashSet<&str> = event.prev_events.iter().map(|id| id.as_str()).collect();
+        let extremities: HashSet<&str> = head.row.extremities.iter().map(String::as_str).collect();
+        prev == extremities
+    }
+
+    /// Waits until everything queued before is in the database, or has fallen.
+    pub(super) async fn await_queued(&mut self) -> StoreResult<()> {
+        let is_queued = self.locked.get().is_some_and(|head| head.in_flight > 0);
+        if is_queued {
+            self.rooms.store.commit(WriteSet::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// The event with this id, if it is known.
+    pub(super) async fn find_event(&mut self, id: &str) -> StoreResult<Option<StoredEvent>> {
+        match events::find_number(&mut self.read, id).await? {
+            Some(number) => events::find(&mut self.read, number).await,
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn next_number(&self) -> StoreResult<i64> {
+        let numbers = self.rooms.store.next_numbers(Sequence::Event, 1).await?;
+        let number = numbers.first().copied();
+        number.ok_or(StoreError::Missing { table: "sequences" })
+    }
+
+    /// The state before an event: the one after the events before it.
+    pub(super) async fn root_before(&mut self, event: &Event) -> Result<Root, ReceiveError> {
+        if self.builds_on_head(event) {
+            let head = self.locked.get();
+            let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+            return Ok(head.root()?);
+        }
+        let ids: Vec<&str> = event.prev_events.iter().map(|id| id.as_str()).collect();
+        let roots = self.roots_after(&ids).await?;
+        resolve(&roots)
+    }
+
+    /// The states after these events, each once.
+    async fn roots_after(&mut self, ids: &[&str]) -> Result<Vec<Root>, ReceiveError> {
+        let found = events::list_by_ids(&mut self.read, ids).await?;
+        let room = self.number();
+        let has_place = |event: &&StoredEvent| {
+            // Only a create event has no state before it, and nothing comes before that one.
+            let is_placed = !event.root_before.is_empty() || event.event_type == TYPE_CREATE;
+            event.room == room && event.status != Status::Outlier && is_placed
+        };
+        let found: Vec<_> = found.iter().filter(has_place).collect();
+        let placed: HashSet<&str> = found.iter().map(|event| event.id.as_str()).collect();
+        let missing: Vec<OwnedEventId> = ids
+            .iter()
+            .filter(|id| !placed.contains(*id))
+            .filter_map(|id| OwnedEventId::try_from(*id).ok())
+            .collect();
+        if !missing.is_empty() {
+            return Err(ReceiveError::MissingPrev(missing));
+        }
+        let mut roots = Vec::with_capacity(found.len());
+        for event in found {
+            let root = self.root_after_event(event).await?;
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        Ok(roots)
+    }
+
+    /// The state after an event, whose nodes the set then writes where nobody did.
+    async fn root_after_event(&mut self, event: &StoredEvent) -> StoreResult<Root> {
+        let before = parse(&event.root_before)?;
+        let is_state = matches!(event.status, Status::Accepted | Status::SoftFailed);
+        let Some(state_key) = event.state_key.filter(|_| is_state) else {
+            return Ok(before);
+        };
+        let key = StateKey {
+            event_type: event.event_type,
+            state_key,
+        };
+        self.enter_into(before, key, event.event).await
+    }
+
+    async fn enter_into(&mut self, root: Root, key: StateKey, number: i64) -> StoreResult<Root> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let (store, room) = (&self.rooms.store, head.row.room);
+        let machine = apply(root, key, number)?;
+        let (root, nodes) =
+            state_nodes::drive(store, &mut self.read, room, &head.pending, machine).await?;
+        self.changed = true;
+        write_nodes(head, &mut self.writes, nodes);
+        Ok(root)
+    }
+
+    /// Stores an event that does not move the head.
+    pub(super) fn set_aside(
+        &mut self,
+        event: &Event,
+        (number, numbers): (Number, EventNumbers),
+        (root_before, status): (Root, Status),
+    ) -> StoreResult<()> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let row = NewRow {
+            number: number.0,
+            numbers,
+            root_before: Bytes::from(root_before.to_bytes()),
+            transaction: None,
+        };
+        let stored = StoredEvent {
+            room_order: 0,
+            status,
+            ..newest(head, event, row)
+        };
+        write(&mut self.writes, &stored, number.1);
+        Ok(())
+    }
+
+    /// Appends an event that was accepted, and moves the head by it.
+    pub(super) async fn place(
+        &mut self,
+        event: &Arc<Event>,
+        ((number, is_known), numbers): (Number, EventNumbers),
+        root_before: Root,
+    ) -> Result<(), ReceiveError> {
+        let others = self.other_extremities(event);
+        let after_all = if others.is_empty() {
+            None
+        } else {
+            let ids: Vec<&str> = others.iter().map(String::as_str).collect();
+            let mut roots = self.roots_after(&ids).await?;
+            let after = match numbers.state_key {
+                Some(state_key) => {
+                    let key = StateKey {
+                        event_type: numbers.event_type,
+                        state_key,
+                    };
+                    self.enter_into(root_before, key, number).await?
+                }
+                None => root_before,
+            };
+            if !roots.contains(&after) {
+                roots.push(after);
+            }
+            Some(resolve(&roots)?)
+        };
+        self.changed = true;
+        let rooms = self.rooms;
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        head.row.version = number;
+        head.row.extremities = others;
+        head.row.extremities.push(event.event_id.to_string());
+        let depth = i64::try_from(event.depth).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
+        head.row.depth = head.row.depth.max(depth);
+        head.row.room_order += 1;
+        if numbers.state_key.is_some() {
+            head.pending_events.insert(number, Arc::clone(event));
+        }
+        let (read, writes) = (&mut self.read, &mut self.writes);
+        if let Some(root) = after_all {
+            move_to_root(rooms, head, (read, writes), root, number).await?;
+        } else {
+            move_to_root(rooms, head, (read, writes), root_before, number).await?;
+            advance_state(rooms, head, read, writes, (event, number, numbers)).await?;
+        }
+        rooms.heads.note_own(&rooms.store, number);
+        let row = NewRow {
+            number,
+            numbers,
+            root_before: Bytes::from(root_before.to_bytes()),
+            transaction: None,
+        };
+        let stored = newest(head, event, row);
+        log_event(writes, head, number);
+        self.write_with_redaction(stored, is_known).await?;
+        self.heed(event, number).await
+    }
+
+    /// The extremities that an event does not come after.
+    fn other_extremities(&mut self, event: &Event) -> Vec<String> {
+        let Some(head) = self.locked.get() else {
+            return Vec::new();
+        };
+        let is_other = |id: &&String| event.prev_events.iter().all(|prev| prev.as_str() != **id);
+        head.row
+            .extremities
+            .iter()
+            .filter(is_other)
+            .cloned()
+            .collect()
+    }
+}
+
+/// The one state that follows from these.
+fn resolve(roots: &[Root]) -> Result<Root, ReceiveError> {
+    match roots {
+        [] => Ok(Root::default()),
+        [root] => Ok(*root),
+        _ => Err(ReceiveError::Forked),
+    }
+}
+
+/// Writes an event, whether it was known by reference before or not.
+pub(super) fn write(writes: &mut WriteSet, stored: &StoredEvent, is_known: bool) {
+    if is_known {
+        events::place(writes, stored);
+    } else {
+        events::insert_received(writes, stored);
+    }
+}
