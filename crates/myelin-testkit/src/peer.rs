@@ -137,6 +137,26 @@ impl Peer {
         self.call(server, Method::PUT, path, Some(body)).await
     }
 
+    /// `PUT /_matrix/federation/v1/send/{txnId}` with a transaction id of its own.
+    pub async fn transaction(
+        &self,
+        server: &TestServer,
+        pdus: Vec<Value>,
+        edus: Vec<Value>,
+    ) -> Answer {
+        let path = format!(
+            "/_matrix/federation/v1/send/{}",
+            self.server.random_letters(12)
+        );
+        let body = json!({
+            "origin": self.server.name,
+            "origin_server_ts": self.server.now_ms(),
+            "pdus": pdus,
+            "edus": edus,
+        });
+        self.put(server, &path, body).await
+    }
+
     fn respond(&self, request: &Request<Bytes>) -> Response<Body> {
         let path = request.uri().to_string();
         if !path.starts_with("/_matrix/key/") {

@@ -4,3 +4,4 @@
 mod coverage;
 mod get_server_keys;
 mod get_server_version;
+mod received_events;
