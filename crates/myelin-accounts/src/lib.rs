@@ -23,6 +23,7 @@ mod push_rules;
 mod refresh;
 mod register;
 mod registration_token;
+mod remote_profiles;
 mod session;
 mod settings;
 pub mod shared_secret;
@@ -60,6 +61,7 @@ pub use registration_token::{
     NewRegistrationToken, RegistrationTokenError, create_registration_token,
     delete_registration_token, is_registration_token_valid, list_registration_tokens,
 };
+pub use remote_profiles::RemoteProfiles;
 pub use session::{LoggedIn, NewDevice, SeenFrom, Tokens};
 pub use settings::{AccountSettings, RegistrationSettings, Terms};
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use myelin_core::server::Server;
-use myelin_store::{Read, Store, StoreResult, WriteSet, openid_tokens};
+use myelin_store::{Store, StoreResult, WriteSet, openid_tokens, users};
+use ruma::OwnedUserId;
 use sha2::{Digest, Sha256};
+
+use crate::account::user_id;
 
 /// How long a token is good for.
 pub const OPENID_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
@@ -32,13 +35,20 @@ pub async fn request_openid_token(
     Ok(token)
 }
 
-/// The interned id of the user whom a token stands for.
+/// The user whom a token stands for; None once the token has expired or the account has ended.
 pub async fn find_openid_user(
-    read: &mut Read,
+    server: &Server,
+    store: &Store,
     token: &str,
-    now_ms: u64,
-) -> StoreResult<Option<i64>> {
-    openid_tokens::find(read, &hash(token), now_ms.cast_signed()).await
+) -> StoreResult<Option<OwnedUserId>> {
+    let mut read = store.read();
+    let now_ms = server.now_ms().cast_signed();
+    let Some(user) = openid_tokens::find(&mut read, &hash(token), now_ms).await? else {
+        return Ok(None);
+    };
+    let account = users::find(&mut read, user).await?;
+    let account = account.filter(|account| account.deactivated_ms.is_none());
+    account.as_ref().map(user_id).transpose()
 }
 
 fn hash(token: &str) -> [u8; 32] {

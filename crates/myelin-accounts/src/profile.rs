@@ -12,7 +12,7 @@ use ruma::{MxcUri, UserId};
 use serde_json::{Map, Value};
 
 /// Spec: "the total profile MUST be under 64 KiB".
-const PROFILE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const PROFILE_BYTES_MAX: usize = 64 * 1024;
 const KEY_BYTES_MAX: usize = 255;
 /// They stand in each member event of the user.
 const DISPLAYNAME_CHARS_MAX: usize = 256;
@@ -115,6 +115,20 @@ fn changed(before: &Profile, key: &str, value: Option<Value>) -> Result<Profile,
         Ok(after)
     } else {
         Err(ProfileError::TooLarge)
+    }
+}
+
+/// Whether a profile could have this field, with this value.
+pub(crate) fn is_field(key: &str, value: &Value) -> bool {
+    let value = || Some(value.clone());
+    let has_value = |checked: Result<Option<String>, ProfileError>| {
+        checked.is_ok_and(|checked| checked.is_some())
+    };
+    match key {
+        "displayname" => has_value(displayname(value())),
+        "avatar_url" => has_value(avatar_url(value())),
+        "m.tz" => value().is_some_and(|value| value.is_string()),
+        _ => check_key(key).is_ok() && value() != Some(Value::Null),
     }
 }
 

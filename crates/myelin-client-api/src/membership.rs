@@ -49,7 +49,7 @@ pub(crate) fn routes() -> Routes<ClientApi> {
 async fn room_named(api: &ClientApi, name: OwnedRoomOrAliasId) -> Result<OwnedRoomId, Error> {
     match OwnedRoomId::try_from(name) {
         Ok(room_id) => Ok(room_id),
-        Err(alias) => Ok(api.rooms.resolve_alias(&alias).await?),
+        Err(alias) => Ok(api.rooms.resolve_alias(&alias).await?.room_id),
     }
 }
 

@@ -33,8 +33,7 @@ async fn profile(api: &ClientApi, user: &str) -> Result<Map<String, Value>, Erro
     Ok(found.ok_or_else(|| MatrixError::not_found("Profile not found."))?)
 }
 
-/// A user's profile if there is one, refused for users of other servers, whom this server cannot
-/// ask.
+/// A user's profile if there is one; of a user of another server, that server is asked.
 pub(crate) async fn find_profile(
     api: &ClientApi,
     user: &str,
@@ -42,8 +41,8 @@ pub(crate) async fn find_profile(
     let user = <&UserId>::try_from(user)
         .map_err(|_| MatrixError::invalid_param("The path holds no user id."))?;
     if !api.app.server.is_local(user) {
-        let message = format!("{user} lives on another server, and this server does not federate.");
-        return Err(MatrixError::forbidden(message).into());
+        let asked = api.rooms.remote_profiles().find(user).await;
+        return Ok(asked.map_err(MatrixError::from)?);
     }
     Ok(myelin_accounts::get_profile(&api.app.store, user).await?)
 }

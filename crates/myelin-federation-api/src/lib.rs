@@ -4,12 +4,23 @@
 //! Handlers translate between requests and use cases and decide nothing. Start reading at
 //! [`router`], then at any endpoint.
 
+mod directory;
 mod discovery;
+mod error;
+mod openid;
+mod query;
+mod settings;
+
+use std::sync::Arc;
 
 use axum::{Router, extract::FromRef};
 use http::Method;
 use myelin_http::{App, Routes};
 use myelin_rooms::Rooms;
+
+pub use settings::FederationApiSettings;
+
+pub(crate) use error::Error;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -19,6 +30,8 @@ pub struct FederationApi {
     /// The use cases about rooms; the same value as the client-server API has, for its heads order
     /// the node's appends.
     pub rooms: Rooms,
+    /// What the operator set.
+    pub settings: Arc<FederationApiSettings>,
 }
 
 impl FromRef<FederationApi> for App {
@@ -39,4 +52,7 @@ pub fn endpoints() -> Vec<(Method, String)> {
 
 fn routes() -> Routes<FederationApi> {
     discovery::routes()
+        .merge(directory::routes())
+        .merge(openid::routes())
+        .merge(query::routes())
 }

@@ -4,6 +4,7 @@ use std::{error::Error, fmt::Write, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use myelin_net::{FederationError, TransportError};
 use myelin_store::StoreError;
 use ruma::api::error::ErrorCode;
 use serde_json::{Map, Value};
@@ -12,6 +13,8 @@ use crate::json_response;
 
 /// How long a client is asked to wait when the database is away or overloaded.
 const RETRY_AFTER_UNAVAILABLE_MS: u64 = 2_000;
+/// Of what another server says when it refuses, so much is told.
+const REFUSAL_CHARS_MAX: usize = 300;
 
 /// A Matrix error as it is sent; each API crate turns its use cases' errors into this by an
 /// exhaustive match.
@@ -149,6 +152,61 @@ impl From<StoreError> for MatrixError {
             source: Some(Arc::new(error)),
             ..Self::new(status, ErrorCode::Unknown, message)
         }
+    }
+}
+
+impl From<FederationError> for MatrixError {
+    /// What a user is told when another server did not do what the user needs of it. Its error
+    /// codes stay behind: it must not be able to log our users out.
+    fn from(error: FederationError) -> Self {
+        let (status, kind, message) = match &error {
+            FederationError::NotAllowed(_) => return Self::forbidden(format!("{error}.")),
+            FederationError::Request(_) => return Self::internal(error),
+            FederationError::Transport(TransportError::Unreachable { server, .. }) => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::Unknown,
+                format!("{server} cannot be reached."),
+            ),
+            FederationError::Transport(TransportError::BrokenOff(_)) => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::Unknown,
+                "Another server broke off its answer.".to_owned(),
+            ),
+            FederationError::TimedOut(_) => (
+                StatusCode::GATEWAY_TIMEOUT,
+                ErrorCode::Unknown,
+                format!("{error}."),
+            ),
+            FederationError::TooLong(_) => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::Unknown,
+                format!("{error}."),
+            ),
+            FederationError::Malformed { server, .. } => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::Unknown,
+                format!("The answer of {server} makes no sense."),
+            ),
+            FederationError::Refused { status, .. } => {
+                let (status, kind) = refusal(*status);
+                let message: String = error.to_string().chars().take(REFUSAL_CHARS_MAX).collect();
+                (status, kind, format!("{message}."))
+            }
+        };
+        Self {
+            source: Some(Arc::new(error)),
+            ..Self::new(status, kind, message)
+        }
+    }
+}
+
+/// What another server's refusal means for whom it was asked.
+fn refusal(status: StatusCode) -> (StatusCode, ErrorCode) {
+    match status {
+        StatusCode::BAD_REQUEST => (status, ErrorCode::InvalidParam),
+        StatusCode::FORBIDDEN => (status, ErrorCode::Forbidden),
+        StatusCode::NOT_FOUND => (status, ErrorCode::NotFound),
+        _ => (StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
     }
 }
 

@@ -13,6 +13,7 @@ use ruma::{
     ServerName,
     api::{IncomingResponseExt, OutgoingBody, OutgoingRequest, path_builder::PathBuilder},
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -87,6 +88,13 @@ pub enum FederationError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl FederationError {
+    /// Whether the server says that there is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
+    }
 }
 
 /// The way to other servers. One value, and its clones, serve a node.
@@ -167,10 +175,25 @@ impl Federation {
         let response = response.map(|bytes| bytes.to_vec());
         let (parts, bytes) = response.into_parts();
         R::IncomingResponse::try_from_http_response(Response::from_parts(parts, &bytes[..]))
-            .map_err(|error| FederationError::Malformed {
-                server: destination.to_string(),
-                reason: error.to_string(),
-            })
+            .map_err(|error| malformed(destination, &error))
+    }
+
+    /// As [`Federation::ask_within`], for answers that ruma reads too strictly or too widely: the
+    /// body is read as a `T`.
+    pub async fn ask_for<T, R>(
+        &self,
+        destination: &ServerName,
+        request: R,
+        limits: Limits,
+    ) -> Result<T, FederationError>
+    where
+        T: DeserializeOwned,
+        R: OutgoingRequest,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = ()>,
+    {
+        let request = to_http(request)?;
+        let response = self.request(destination, request, limits).await?;
+        serde_json::from_slice(response.body()).map_err(|error| malformed(destination, &error))
     }
 
     /// As [`Federation::ask_within`], for an answer that is read while it comes in. A refusal is
@@ -259,6 +282,13 @@ where
         .try_into_buf()
         .map_err(|error| wrong(error.into().to_string()))?;
     Ok(Request::from_parts(parts, bytes.freeze()))
+}
+
+fn malformed(server: &ServerName, error: &dyn std::error::Error) -> FederationError {
+    FederationError::Malformed {
+        server: server.to_string(),
+        reason: error.to_string(),
+    }
 }
 
 /// The body, if it has at most this many bytes.

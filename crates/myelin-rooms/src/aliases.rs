@@ -1,15 +1,18 @@
 //! The names of rooms: who gives them, who takes them, and which the room calls its own.
 
 mod canonical;
+mod resolve;
 
-pub use self::canonical::CanonicalAliasError;
 use myelin_core::{membership::Membership, power::PowerLevels};
+use myelin_net::FederationError;
 use myelin_store::{
     StoreError, StoreResult, WriteSet,
     aliases::{self, Alias},
     rooms, users,
 };
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
+
+pub use self::{canonical::CanonicalAliasError, resolve::AliasTarget};
 
 use crate::{
     AccessError, AppendError, Rooms, Standing, head::Head, open_room::OpenRoom,
@@ -21,12 +24,15 @@ const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
 /// Why an alias names no room, or not the one that it was to name.
 #[derive(Debug, thiserror::Error)]
 pub enum AliasError {
-    /// Nothing has this name here.
+    /// Nothing has this name, says the server that gives it.
     #[error("there is no room with the alias {0}")]
     Unknown(String),
-    /// The alias belongs to another server, which this server cannot ask.
-    #[error("{0} is the alias of another server, and this server does not federate")]
+    /// The alias belongs to another server, whose users alone give and take it.
+    #[error("{0} is the alias of another server")]
     OtherServer(String),
+    /// The server whose alias it is did not say what it names.
+    #[error(transparent)]
+    Federation(FederationError),
     /// The alias holds what no alias of this server may hold, or is too long.
     #[error("{0} cannot be an alias of this server")]
     Invalid(String),
@@ -53,14 +59,6 @@ pub enum AliasError {
 }
 
 impl Rooms {
-    /// The room that an alias names.
-    pub async fn resolve_alias(&self, alias: &RoomAliasId) -> Result<OwnedRoomId, AliasError> {
-        self.require_local(alias)?;
-        let found = aliases::find(&mut self.store.read(), alias.as_str()).await?;
-        let room = found.ok_or_else(|| AliasError::Unknown(alias.to_string()))?;
-        Ok(self.room_id(room).await?)
-    }
-
     /// Gives a room another name. Its members may, for names are cheap; which of them the room
     /// shows is for those to say who have the power.
     pub async fn create_alias(

@@ -1,5 +1,7 @@
 //! The public directory of this server: which rooms stand in it, and its pages.
 
+mod told;
+
 use std::collections::HashMap;
 
 use myelin_store::{
@@ -10,6 +12,9 @@ use myelin_store::{
 };
 use ruma::{OwnedRoomId, RoomId, UserId};
 
+pub use self::told::{
+    DirectoryError, PublicRoom, PublicRooms, PublicRoomsFilter, PublicRoomsQuery,
+};
 use crate::{Rooms, aliases::decides_names};
 
 /// Rooms read at once when not every room is wanted.

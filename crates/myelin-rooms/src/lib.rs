@@ -33,15 +33,19 @@ mod visibility;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use myelin_accounts::RemoteProfiles;
 use myelin_core::server::Server;
 use myelin_net::Federation;
 use myelin_store::Store;
 
-pub use aliases::{AliasError, CanonicalAliasError};
+pub use aliases::{AliasError, AliasTarget, CanonicalAliasError};
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
-pub use directory::{DirectoryPage, DirectoryPlace, DirectoryRequest, ListedRoom, PublishError};
+pub use directory::{
+    DirectoryError, DirectoryPage, DirectoryPlace, DirectoryRequest, ListedRoom, PublicRoom,
+    PublicRooms, PublicRoomsFilter, PublicRoomsQuery, PublishError,
+};
 pub use edu::{EduPresence, EduReceipt, EduReceiptData, TypingEdu};
 pub use members::{EventPages, MemberFilter};
 pub use membership::{
@@ -71,6 +75,7 @@ pub struct Rooms {
     server: Arc<Server>,
     store: Store,
     federation: Federation,
+    remote_profiles: RemoteProfiles,
     heads: Arc<Heads>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
@@ -80,6 +85,7 @@ impl Rooms {
     /// Rooms over a store. One value serves a whole node: its heads order the node's appends.
     pub fn new(server: Arc<Server>, store: Store, federation: Federation) -> Self {
         Self {
+            remote_profiles: RemoteProfiles::new(server.clone(), federation.clone()),
             server,
             store,
             federation,
@@ -96,6 +102,11 @@ impl Rooms {
     /// The way to other servers.
     pub fn federation(&self) -> &Federation {
         &self.federation
+    }
+
+    /// The profiles of users of other servers.
+    pub fn remote_profiles(&self) -> &RemoteProfiles {
+        &self.remote_profiles
     }
 
     /// The server whose rooms these are.

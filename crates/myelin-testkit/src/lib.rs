@@ -30,7 +30,7 @@ pub use modes::{run, run_federated};
 pub use network::{Network, Weather};
 pub use peer::{Peer, Received};
 pub use peer_room::{PeerEvent, PeerRoom, pdu};
-pub use server::{Mode, SERVER_NAME, TestServer};
+pub use server::{Mode, SERVER_NAME, TestServer, TestSettings};
 pub use simulation::{Course, let_pass, simulate, simulate_federation};
 pub use user::{PASSWORD, User};
 pub use wait::wait_until;

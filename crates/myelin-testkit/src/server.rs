@@ -10,7 +10,9 @@ use std::{
 use http::Request;
 use myelin_accounts::RegistrationSettings;
 use myelin_core::environment::Clock;
+use myelin_federation_api::FederationApiSettings;
 use myelin_http::HttpSettings;
+use myelin_net::FederationSettings;
 use myelin_rooms::Rooms;
 use myelin_store::{DatabaseUrl, Store};
 use myelin_testdb::Cluster;
@@ -34,6 +36,17 @@ pub enum Mode {
     TwoNodes,
 }
 
+/// What an operator could change, as the program has it by default.
+#[derive(Clone, Debug, Default)]
+pub struct TestSettings {
+    /// The HTTP surfaces.
+    pub http: HttpSettings,
+    /// Which servers are spoken with.
+    pub federation: FederationSettings,
+    /// What other servers are told.
+    pub federation_api: FederationApiSettings,
+}
+
 /// A running server. Tests get it from [`three_modes!`](crate::three_modes).
 pub struct TestServer {
     name: OwnedServerName,
@@ -44,8 +57,8 @@ pub struct TestServer {
     nodes: Arc<Nodes>,
     clock: Arc<TestClock>,
     registration: RegistrationSettings,
-    /// What the next nodes answer HTTP with.
-    http: parking_lot::Mutex<HttpSettings>,
+    /// What the next nodes do.
+    settings: parking_lot::Mutex<TestSettings>,
     /// The seed of the next node: no two ever draw the same ids.
     next_seed: AtomicU64,
     /// Listeners, if the test asked for some.
@@ -127,7 +140,7 @@ impl TestServer {
             nodes: Arc::default(),
             clock: Arc::default(),
             registration,
-            http: parking_lot::Mutex::default(),
+            settings: parking_lot::Mutex::default(),
             next_seed: AtomicU64::new(seed),
             tasks: Mutex::default(),
             database,
@@ -267,7 +280,12 @@ impl TestServer {
 
     /// As [`TestServer::restart`], with another configuration of the HTTP surfaces.
     pub async fn restart_with(&self, settings: HttpSettings) {
-        *self.http.lock() = settings;
+        self.restart_changed(|all| all.http = settings).await;
+    }
+
+    /// As [`TestServer::restart`], with another configuration.
+    pub async fn restart_changed(&self, change: impl FnOnce(&mut TestSettings)) {
+        change(&mut self.settings.lock());
         self.restart().await;
     }
 

@@ -14,7 +14,7 @@ use myelin_core::{
     server::Server,
     signing_key::SigningKey,
 };
-use myelin_federation_api::FederationApi;
+use myelin_federation_api::{FederationApi, FederationApiSettings};
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
 use myelin_net::{
     EgressGuard, Federation, FederationSettings, InternetTransport, SystemInternet, Trust,
@@ -82,7 +82,12 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
     background.spawn(chores::run(api.rooms.clone(), app.shutdown.clone()));
-    let routers = Routers::new(&app, api);
+    let federation = FederationApi {
+        app: app.clone(),
+        rooms: api.rooms.clone(),
+        settings: Arc::new(federation_api_settings(settings)),
+    };
+    let routers = Routers::new(&app, api, federation);
     let mut running = Running {
         app,
         addresses: Vec::new(),
@@ -163,11 +168,7 @@ struct Routers {
 }
 
 impl Routers {
-    fn new(app: &App, api: ClientApi) -> Self {
-        let federation = FederationApi {
-            app: app.clone(),
-            rooms: api.rooms.clone(),
-        };
+    fn new(app: &App, api: ClientApi, federation: FederationApi) -> Self {
         Self {
             app: app.clone(),
             federation: myelin_federation_api::router(federation),
@@ -349,6 +350,12 @@ fn client_api_settings(settings: &Settings) -> anyhow::Result<ClientApiSettings>
         public_rooms_without_login: settings.directory.public_without_login,
         server_notices,
     })
+}
+
+fn federation_api_settings(settings: &Settings) -> FederationApiSettings {
+    FederationApiSettings {
+        public_rooms: settings.directory.public_over_federation,
+    }
 }
 
 pub(crate) async fn signing_key(

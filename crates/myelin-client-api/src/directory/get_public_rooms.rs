@@ -2,8 +2,9 @@
 
 use axum::response::Response;
 use myelin_http::{Public, Raw, authenticate};
+use myelin_rooms::PublicRoomsQuery;
 
-use super::page::{self, Wanted};
+use super::page;
 use crate::{ClientApi, Error};
 
 pub(crate) async fn get_public_rooms(api: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
@@ -11,6 +12,10 @@ pub(crate) async fn get_public_rooms(api: ClientApi, call: Public<Raw>) -> Resul
         authenticate(&api.app, &call.body.parts).await?;
     }
     let query = call.body.query()?;
-    let wanted = Wanted::all(query.number("limit")?, query.get("since")?);
+    let wanted = PublicRoomsQuery {
+        limit: query.number("limit")?,
+        since: query.get("since")?.map(str::to_owned),
+        ..PublicRoomsQuery::default()
+    };
     page::answer(&api, query.get("server")?, wanted).await
 }

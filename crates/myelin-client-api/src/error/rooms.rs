@@ -5,8 +5,8 @@ use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
-    ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError, ModerationError,
-    NoticeError, PublishError, ReportError, SendError, UpgradeError,
+    DirectoryError, ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError,
+    ModerationError, NoticeError, PublishError, ReportError, SendError, UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -189,6 +189,7 @@ impl From<AliasError> for Error {
                 MatrixError::forbidden(format!("{error}."))
             }
             AliasError::Append(error) => append(error),
+            AliasError::Federation(error) => error.into(),
             AliasError::Store(error) => error.into(),
         })
     }
@@ -227,6 +228,18 @@ impl From<PublishError> for Error {
             PublishError::Unknown(_) => MatrixError::not_found(format!("{error}.")),
             PublishError::Forbidden(_) => MatrixError::forbidden(format!("{error}.")),
             PublishError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<DirectoryError> for Error {
+    fn from(error: DirectoryError) -> Self {
+        Self(match error {
+            DirectoryError::UnknownToken | DirectoryError::Contradiction => {
+                MatrixError::invalid_param(format!("{error}."))
+            }
+            DirectoryError::Federation(error) => error.into(),
+            DirectoryError::Store(error) => error.into(),
         })
     }
 }

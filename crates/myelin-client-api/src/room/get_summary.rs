@@ -23,7 +23,7 @@ pub(crate) async fn get_summary(api: ClientApi, request: Public<Raw>) -> Result<
     })?;
     let room_id = match OwnedRoomId::try_from(name) {
         Ok(room_id) => room_id,
-        Err(alias) => api.rooms.resolve_alias(&alias).await?,
+        Err(alias) => api.rooms.resolve_alias(&alias).await?.room_id,
     };
     let user = session.map(|session| session.user_number);
     let found = match api.rooms.find_number(&room_id).await? {

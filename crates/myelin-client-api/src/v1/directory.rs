@@ -67,9 +67,9 @@ async fn listed(api: &ClientApi, mut room: ListedRoom) -> StoreResult<Option<Val
 }
 
 async fn get_alias(api: ClientApi, call: Public<Raw>) -> Result<Response, Error> {
-    let room_id = api.rooms.resolve_alias(&alias(&call.body)?).await?;
+    let target = api.rooms.resolve_alias(&alias(&call.body)?).await?;
     Ok(reply(
-        &json!({ "room_id": room_id, "servers": [api.app.server.name] }),
+        &json!({ "room_id": target.room_id, "servers": target.servers }),
     ))
 }
 

@@ -35,5 +35,5 @@ async fn find_room(api: &ClientApi, raw: &Raw) -> Result<OwnedRoomId, Error> {
     let alias = RoomAliasId::parse(name);
     let alias = alias
         .map_err(|_| MatrixError::invalid_param(format!("{name:?} is no room id or alias.")))?;
-    Ok(api.rooms.resolve_alias(&alias).await?)
+    Ok(api.rooms.resolve_alias(&alias).await?.room_id)
 }

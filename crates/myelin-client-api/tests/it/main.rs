@@ -51,6 +51,7 @@ mod redact_event;
 mod refresh_token;
 mod register;
 mod registration_token;
+mod remote;
 mod reporting;
 mod request_openid_token;
 mod restricted_rooms;

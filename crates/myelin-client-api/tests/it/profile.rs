@@ -11,7 +11,7 @@ three_modes!(
     what_is_set_can_be_read_by_everybody,
     what_is_deleted_is_not_found,
     who_has_nothing_to_tell_is_not_found,
-    users_of_other_servers_are_not_told_of,
+    who_is_not_spoken_with_is_not_asked,
     each_user_changes_their_own,
     odd_keys_are_refused,
     odd_values_are_refused,
@@ -27,11 +27,11 @@ three_modes!(
 covers! {
     "GET /_matrix/client/v3/profile/{userId}":
         works = what_is_set_can_be_read_by_everybody,
-        403 = users_of_other_servers_are_not_told_of,
+        403 = who_is_not_spoken_with_is_not_asked,
         404 = who_has_nothing_to_tell_is_not_found;
     "GET /_matrix/client/v3/profile/{userId}/{keyName}":
         works = what_is_set_can_be_read_by_everybody,
-        403 = users_of_other_servers_are_not_told_of,
+        403 = who_is_not_spoken_with_is_not_asked,
         404 = what_is_deleted_is_not_found;
     "PUT /_matrix/client/v3/profile/{userId}/{keyName}":
         works = what_is_set_can_be_read_by_everybody,
@@ -154,9 +154,13 @@ async fn who_has_nothing_to_tell_is_not_found(server: &TestServer) {
         .refused(400, "M_INVALID_PARAM");
 }
 
-async fn users_of_other_servers_are_not_told_of(server: &TestServer) {
+async fn who_is_not_spoken_with_is_not_asked(server: &TestServer) {
     let alice = server.user("alice").await;
     let stranger = "@alice:elsewhere.example";
+    let deny = vec!["*.example".to_owned()];
+    server
+        .restart_changed(|settings| settings.federation.deny = deny)
+        .await;
     look(server, stranger).await.refused(403, "M_FORBIDDEN");
     alice
         .get(&path(stranger, "displayname"))

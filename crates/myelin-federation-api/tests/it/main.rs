@@ -2,6 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod coverage;
+mod get_custom_information;
+mod get_openid_userinfo;
+mod get_profile_information;
+mod get_public_rooms;
+mod get_room_information;
 mod get_server_keys;
 mod get_server_version;
 mod received_events;

@@ -10,7 +10,7 @@ use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::server::Server;
 use myelin_federation_api::FederationApi;
 use myelin_http::App;
-use myelin_net::{Federation, FederationSettings};
+use myelin_net::Federation;
 use myelin_rooms::ServerNotices;
 use myelin_store::{OpenError, Store, StoreOptions};
 use ruma::{OwnedServerName, RoomVersionId};
@@ -77,15 +77,15 @@ impl TestServer {
             clock,
             chance,
         });
+        let settings = self.settings.lock().clone();
         let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
         let federation = Federation::new(
             server.clone(),
             store.clone(),
             Arc::new(self.network.transport(&self.name)),
-            FederationSettings::default(),
+            settings.federation,
         );
-        let http = self.http.lock().clone();
-        let app = App::new(server, store, Arc::new(accounts), http, federation);
+        let app = App::new(server, store, Arc::new(accounts), settings.http, federation);
         let api = ClientApi::new(app.clone(), client_api_settings(&self.name));
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
@@ -95,6 +95,7 @@ impl TestServer {
         let federation = FederationApi {
             app: app.clone(),
             rooms: rooms.clone(),
+            settings: Arc::new(settings.federation_api),
         };
         let surfaces = myelin_client_api::router(api)
             .merge(tools)

@@ -243,7 +243,7 @@ pub(super) const KEYS: &[Key] = &[
     flag("directory.public_without_login", "false",
         "Show the list of public rooms to anybody."),
     flag("directory.public_over_federation", "false",
-        "Show the list of public rooms to other servers.").not_yet(),
+        "Show the list of public rooms to other servers."),
 
     text("appservices.registration_dir", "\"\"",
         "Every *.yaml in this folder registers an application service; none when empty.").not_yet(),

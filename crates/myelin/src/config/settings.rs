@@ -153,6 +153,7 @@ pub enum PasswordCost {
 #[serde(deny_unknown_fields)]
 pub struct DirectorySettings {
     pub public_without_login: bool,
+    pub public_over_federation: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
