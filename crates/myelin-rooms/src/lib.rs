@@ -6,6 +6,7 @@
 mod advance;
 mod aliases;
 mod append;
+mod auth_graph;
 mod change_state;
 mod create;
 mod directory;
@@ -21,6 +22,7 @@ mod originals;
 mod receipts;
 mod receive;
 mod report;
+mod resolution;
 mod send;
 mod server_notices;
 mod set_state;
@@ -56,6 +58,7 @@ pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use receive::{Outcome, PduError, ReceiveError};
 pub use report::{MakeReport, ReportError, ReportOf};
+pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;
@@ -79,6 +82,8 @@ pub struct Rooms {
     heads: Arc<Heads>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
+    /// How many local changes of power or membership resolutions have undone.
+    undone_changes: Arc<AtomicU64>,
 }
 
 impl Rooms {
@@ -91,6 +96,7 @@ impl Rooms {
             federation,
             heads: Arc::default(),
             newest_creation_ms: Arc::default(),
+            undone_changes: Arc::default(),
         }
     }
 
