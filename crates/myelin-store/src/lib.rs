@@ -6,7 +6,6 @@
 
 pub mod account_data;
 pub mod aliases;
-pub mod auth_graph;
 mod counters;
 mod crash;
 pub mod deliveries;
@@ -19,7 +18,9 @@ pub mod events;
 pub mod filters;
 pub mod followers;
 pub mod forgotten_rooms;
+pub mod gaps;
 mod generations;
+pub mod inbox;
 mod interned_cache;
 mod interning;
 pub mod jobs;
@@ -39,6 +40,7 @@ mod queue;
 pub mod rate_limit_exemptions;
 mod read;
 pub mod receipts;
+pub mod received_transactions;
 pub mod redacted_originals;
 pub mod registration_tokens;
 pub mod reports;

@@ -247,6 +247,31 @@ impl MembershipMove {
     }
 }
 
+/// Users of a server who ever had a membership of a room, those joined now first, at most `limit`.
+///
+/// Cost: the members of the room. Asked only where a room's history is not for all of its members.
+pub async fn list_users_of_server(
+    read: &mut Read,
+    room: i64,
+    server: &str,
+    limit: i64,
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT m.user_number FROM memberships m JOIN interned i ON i.id = m.user_number
+               WHERE m.room = $1 AND length(i.value) > $4
+               AND substr(i.value, CAST(length(i.value) - $4 + 1 AS INTEGER)) = $2
+               ORDER BY m.membership, m.user_number LIMIT $3";
+    let suffix = format!(":{server}");
+    let bytes = i64::try_from(suffix.len()).unwrap_or(i64::MAX);
+    let parameters = [
+        room.into(),
+        suffix.as_str().into(),
+        limit.into(),
+        bytes.into(),
+    ];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Writes a membership, in the set that moves the room's head, and counts the user among those of
 /// its server.
 pub fn record(writes: &mut WriteSet, moved: &MembershipMove) {

@@ -106,6 +106,9 @@ pub enum LogKind {
     Receipt = 5,
     /// A job is to be done: subject [`crate::jobs::JOBS_SUBJECT`], reference 0.
     Jobs = 6,
+    /// Events of other servers are to be worked off: subject [`crate::inbox::INBOX_SUBJECT`],
+    /// reference 0.
+    Inbox = 7,
     /// A user of another server was joined to a room, or is so no more: subject room, reference
     /// the server, data one byte (1: joined) and the user (8 bytes, big endian). Reference 0: many
     /// at once.
@@ -121,7 +124,7 @@ impl LogKind {
     pub const fn is_latest(self) -> bool {
         match self {
             Self::Event | Self::Membership | Self::RoomServer | Self::Delivery => false,
-            Self::Sessions | Self::AccountData | Self::Receipt | Self::Jobs => true,
+            Self::Sessions | Self::AccountData | Self::Receipt | Self::Jobs | Self::Inbox => true,
         }
     }
 
@@ -134,6 +137,7 @@ impl LogKind {
             4 => Some(Self::AccountData),
             5 => Some(Self::Receipt),
             6 => Some(Self::Jobs),
+            7 => Some(Self::Inbox),
             8 => Some(Self::RoomServer),
             9 => Some(Self::Delivery),
             _ => None,

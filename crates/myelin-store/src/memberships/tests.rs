@@ -300,3 +300,35 @@ async fn a_membership_can_be_taken_away() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn the_users_of_a_server_are_found_by_their_names() {
+    for nodes in test_stores::both().await {
+        let names = ["@a:x.org", "@b:x.org", "@c:y.org", "@d:xx.org", "x.org"];
+        let names = names.map(str::as_bytes);
+        let users = nodes.one.intern(&names).await.unwrap();
+        let mut writes = WriteSet::new();
+        for (user, membership) in users.iter().zip([
+            Membership::Leave,
+            Membership::Join,
+            Membership::Join,
+            Membership::Join,
+            Membership::Join,
+        ]) {
+            let membership = UserMembership {
+                room: 1,
+                user: *user,
+                membership,
+                event: 1,
+            };
+            upsert(&mut writes, &membership, 1);
+        }
+        nodes.one.commit(writes).await.unwrap();
+        let mut read = nodes.two.read();
+        let found = list_users_of_server(&mut read, 1, "x.org", 9).await;
+        assert_eq!(found.unwrap(), [users[1], users[0]]);
+        let found = list_users_of_server(&mut read, 1, "x.org", 1).await;
+        assert_eq!(found.unwrap(), [users[1]]);
+        nodes.close().await;
+    }
+}
