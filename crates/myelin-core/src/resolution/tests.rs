@@ -1,5 +1,0 @@
-mod cases;
-mod oracle;
-mod random;
-mod version1;
-mod world;
