@@ -8,7 +8,7 @@ mod receipts;
 
 use std::borrow::Cow;
 
-use myelin_store::StoreError;
+use myelin_store::{Read, StoreError};
 use ruma::{RoomId, ServerName, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -76,13 +76,33 @@ impl Rooms {
             tracing::debug!(%origin, user = %edu.user_id, "typing of somebody else's user");
             return Ok(());
         };
-        let Some(place) = self.joined(&mut self.store.read(), room_id, user).await? else {
+        let Some(place) = self
+            .joined_at(&mut self.store.read(), room_id, user)
+            .await?
+        else {
             return Ok(());
         };
         let now_ms = self.server.now_ms().cast_signed();
         let until_ms = edu.typing.then_some(now_ms.saturating_add(TYPING_MS));
         self.store.live().set_typing(now_ms, place, until_ms);
         Ok(())
+    }
+}
+
+impl Rooms {
+    /// The numbers of a room and of a user who is joined to it, if the room lets the user's server
+    /// take part.
+    async fn joined_at(
+        &self,
+        read: &mut Read,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> Result<Option<(i64, i64)>, StoreError> {
+        if self.lets_server(read, room_id, user.server_name()).await? {
+            self.joined(read, room_id, user).await
+        } else {
+            Ok(None)
+        }
     }
 }
 

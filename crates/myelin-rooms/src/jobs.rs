@@ -166,10 +166,6 @@ impl Rooms {
         }
         result
     }
-
-    fn now_ms(&self) -> i64 {
-        self.server.now_ms().cast_signed()
-    }
 }
 
 async fn work_in_room(

@@ -3,10 +3,10 @@
 //! Not here: what clients are shown of it (`myelin-sync`), and HTTP. Start reading at
 //! [`Rooms::send`], then `append.rs`.
 
+mod acl;
 mod advance;
 mod aliases;
 mod append;
-mod auth_graph;
 mod change_state;
 mod create;
 mod directory;
@@ -22,8 +22,8 @@ mod originals;
 mod receipts;
 mod receive;
 mod report;
-mod resolution;
 mod send;
+mod served;
 mod server_notices;
 mod set_state;
 mod state;
@@ -40,6 +40,7 @@ use myelin_core::server::Server;
 use myelin_net::Federation;
 use myelin_store::Store;
 
+pub use acl::PeerError;
 pub use aliases::{AliasError, AliasTarget, CanonicalAliasError};
 pub use append::AppendError;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
@@ -56,10 +57,10 @@ pub use membership::{
 };
 pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
-pub use receive::{Outcome, PduError, ReceiveError};
+pub use receive::{Outcome, PduError, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
-pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};
+pub use served::{Missing, PeerView, ServedState};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;
 pub use summary::{
@@ -70,7 +71,7 @@ pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
-use crate::head::Heads;
+use crate::{acl::ServerAcls, head::Heads};
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
 #[derive(Clone)]
@@ -80,10 +81,9 @@ pub struct Rooms {
     federation: Federation,
     remote_profiles: RemoteProfiles,
     heads: Arc<Heads>,
+    acls: Arc<ServerAcls>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
-    /// How many local changes of power or membership resolutions have undone.
-    undone_changes: Arc<AtomicU64>,
 }
 
 impl Rooms {
@@ -95,8 +95,8 @@ impl Rooms {
             store,
             federation,
             heads: Arc::default(),
+            acls: Arc::default(),
             newest_creation_ms: Arc::default(),
-            undone_changes: Arc::default(),
         }
     }
 
@@ -118,5 +118,9 @@ impl Rooms {
     /// The server whose rooms these are.
     pub fn server(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.server.now_ms().cast_signed()
     }
 }

@@ -4,18 +4,26 @@
 //! through [`Rooms::verify`] before.
 
 mod authorise;
+mod inbox;
+mod missing;
 mod place;
 mod redaction;
+mod transaction;
 mod verify;
 
 use std::sync::Arc;
 
-use myelin_core::{event::Event, resolution::ResolutionError};
-use myelin_store::{StoreError, events::Status};
+use myelin_core::event::Event;
+use myelin_store::{
+    StoreError, WriteSet,
+    events::Status,
+    inbox::{self as inbox_rows, Received as Row},
+};
 use ruma::OwnedEventId;
 
-use crate::{ResolveError, Rooms, numbers::EventNumbers, open_room::OpenRoom};
+use crate::{Rooms, numbers::EventNumbers, open_room::OpenRoom};
 
+pub use transaction::Transaction;
 pub use verify::PduError;
 
 /// What became of an event that was received.
@@ -48,9 +56,9 @@ pub enum ReceiveError {
     /// Events that it refers to in `auth_events` are not known.
     #[error("{} of its `auth_events` are not known", .0.len())]
     MissingAuth(Vec<OwnedEventId>),
-    /// The states that it follows on cannot be resolved, today or later.
-    #[error("the states before it cannot be resolved")]
-    Unresolvable(#[source] ResolutionError),
+    /// The states that it follows on differ.
+    #[error("the room is forked before it")]
+    Forked,
     /// The database failed.
     #[error("the room could not be read or written")]
     Store(#[from] StoreError),
@@ -60,6 +68,15 @@ impl Rooms {
     /// Receives a verified event whose `prev_events` and `auth_events` are known, and waits until
     /// it is durable. One that was received before is not looked at again.
     pub async fn receive_event(&self, event: Event) -> Result<Outcome, ReceiveError> {
+        self.take_in(event, None).await
+    }
+
+    /// The same for an event that waits in the inbox, which it leaves in the same commit.
+    async fn receive_waiting(&self, event: &Event, row: &Row) -> Result<Outcome, ReceiveError> {
+        self.take_in(event.clone(), Some(row)).await
+    }
+
+    async fn take_in(&self, event: Event, row: Option<&Row>) -> Result<Outcome, ReceiveError> {
         let numbers = EventNumbers::intern(
             &self.store,
             event.type_str(),
@@ -73,9 +90,16 @@ impl Rooms {
             let room = self.open(&event.room_id).await?;
             let mut room = room.ok_or(ReceiveError::UnknownRoom)?;
             let outcome = match room.receive(&event, numbers).await? {
-                Received::Before(outcome) => return Ok(outcome),
+                Received::Before(outcome) => {
+                    drop(room);
+                    self.take_out(row).await?;
+                    return Ok(outcome);
+                }
                 Received::Now(outcome) => outcome,
             };
+            if let Some(row) = row {
+                inbox_rows::delete(&mut room.writes, row);
+            }
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(outcome);
             }
@@ -84,12 +108,14 @@ impl Rooms {
     }
 }
 
-impl From<ResolveError> for ReceiveError {
-    fn from(error: ResolveError) -> Self {
-        match error {
-            ResolveError::Resolution(error) => Self::Unresolvable(error),
-            ResolveError::Store(error) => Self::Store(error),
+impl Rooms {
+    async fn take_out(&self, row: Option<&Row>) -> Result<(), StoreError> {
+        if let Some(row) = row {
+            let mut writes = WriteSet::new();
+            inbox_rows::delete(&mut writes, row);
+            self.store.commit(writes).await?;
         }
+        Ok(())
     }
 }
 
@@ -127,7 +153,6 @@ impl OpenRoom<'_> {
             }
             authorise::Verdict::SoftFailed(reason) => {
                 let status = Status::SoftFailed;
-                self.enter_graph(event, (number, numbers)).await?;
                 self.set_aside(event, (number, numbers), (root_before, status))?;
                 Outcome::SoftFailed { reason }
             }

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod moments;
+mod peers;
 mod view;
 
 use bytes::Bytes;

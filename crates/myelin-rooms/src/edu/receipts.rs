@@ -45,11 +45,13 @@ impl Rooms {
         origin: &ServerName,
         edu: &ReceiptEdu,
     ) -> Result<(), StoreError> {
-        let all = edu.iter().flat_map(|(room_id, types)| {
+        let mut all = Vec::new();
+        for (room_id, types) in edu {
             let of_users = types["m.read"].as_object().into_iter().flatten();
-            of_users.map(move |(user_id, receipt)| (room_id, user_id, receipt))
-        });
-        for (room_id, user_id, receipt) in all.take(RECEIPTS_MAX) {
+            all.extend(of_users.map(|(user_id, receipt)| (room_id, user_id, receipt)));
+            all.truncate(RECEIPTS_MAX);
+        }
+        for (room_id, user_id, receipt) in all {
             match EduReceipt::deserialize(receipt) {
                 Ok(receipt) => {
                     self.receive_receipt(origin, room_id, (user_id, receipt))
@@ -77,7 +79,7 @@ impl Rooms {
             tracing::debug!(%origin, %user_id, "a receipt of somebody else's user");
             return Ok(());
         };
-        let Some((room, user)) = self.joined(&mut read, room_id, user).await? else {
+        let Some((room, user)) = self.joined_at(&mut read, room_id, user).await? else {
             return Ok(());
         };
         let Some(event_id) = receipt.event_ids.first() else {

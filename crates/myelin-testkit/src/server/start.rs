@@ -91,6 +91,8 @@ impl TestServer {
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();
         background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
+        let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
+        background.spawn(async move { worker.work_off_inbox(shutdown.begun()).await });
         let tools = myelin_client_api::admin_router(api.clone());
         let federation = FederationApi {
             app: app.clone(),

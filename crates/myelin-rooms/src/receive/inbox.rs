@@ -1,0 +1,268 @@
+//! Works off what other servers have sent: one task a room, whatever its length.
+//!
+//! A room's events are taken in the order of their arrival, and again in the order of their graph
+//! where that is another. What cannot be judged yet, for want of keys or of events before it, waits
+//! for its next attempt and holds up nothing but what depends on it. Working one off twice does
+//! nothing the second time, so a node that ends loses nothing.
+
+mod leases;
+
+use std::{collections::BTreeSet, error::Error, pin::pin, time::Duration};
+
+use myelin_core::event::Event;
+use myelin_store::{
+    StoreError, StoreResult, WriteSet,
+    inbox::{self, INBOX_SUBJECT, Received},
+    received_transactions, rooms,
+};
+use ruma::{OwnedRoomId, OwnedServerName, RoomVersionId};
+use serde_json::value::RawValue;
+use tokio::{task::JoinSet, time::sleep};
+
+use self::leases::Leases;
+use super::{Outcome, PduError, ReceiveError};
+use crate::{Rooms, numbers::parse};
+
+/// Rooms that a node works on at once.
+const ROOMS_MAX: usize = 16;
+/// Events of a room that are looked at together.
+const BATCH: i64 = 50;
+/// The clock is looked at this often while something waits for its next attempt.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long keys may take before an event waits for its next attempt.
+const KEYS_WITHIN: Duration = Duration::from_secs(2);
+/// The pause before the second attempt; it doubles with each.
+const PAUSE_MS: i64 = 2_000;
+/// The longest pause between two attempts.
+const PAUSE_MAX_MS: i64 = 600_000;
+/// After so many attempts what an event needs is not to be had: some three hours.
+const ATTEMPTS_MAX: i64 = 25;
+/// Transactions are remembered for this long.
+const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Transactions that are forgotten together.
+const FORGOTTEN: i64 = 500;
+
+/// An event that waits in a room's inbox, verified.
+struct Waiting {
+    received: Received,
+    event: Event,
+}
+
+/// A room that is being worked on.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) room: i64,
+    pub(super) room_id: OwnedRoomId,
+    pub(super) version: RoomVersionId,
+}
+
+impl Rooms {
+    /// Works off the inbox of this database until `stop` returns, sharing the rooms with the other
+    /// nodes that do the same.
+    pub async fn work_off_inbox(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        let watch = self.store.live().watch();
+        watch.add(INBOX_SUBJECT);
+        let mut leases = Leases::default();
+        let mut work: JoinSet<(i64, StoreResult<()>)> = JoinSet::new();
+        let mut busy = BTreeSet::new();
+        loop {
+            let mark = watch.mark();
+            let started = self.start_rooms(&mut leases, &mut work, &mut busy).await;
+            let waits = started.unwrap_or_else(|error| {
+                tracing::warn!(error = &error as &dyn Error, "the inbox must wait");
+                true
+            });
+            let look_again = async {
+                tokio::select! {
+                    biased;
+                    () = watch.changed_since(mark) => {}
+                    () = sleep(LOOK_EVERY), if waits => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(done) = work.join_next() => {
+                    // A panic was reported where it happened, and must not stop the others.
+                    let Ok((room, result)) = done else { continue };
+                    busy.remove(&room);
+                    if let Err(error) = result {
+                        tracing::warn!(room, error = &error as &dyn Error, "a room must wait");
+                        sleep(LOOK_EVERY).await;
+                    }
+                }
+                () = look_again => {}
+            }
+        }
+        work.shutdown().await;
+        leases.release(&self.store).await;
+    }
+
+    /// Begins to work on rooms that have something to be done. True: something is left that
+    /// nobody will wake us for.
+    async fn start_rooms(
+        &self,
+        leases: &mut Leases,
+        work: &mut JoinSet<(i64, StoreResult<()>)>,
+        busy: &mut BTreeSet<i64>,
+    ) -> StoreResult<bool> {
+        let now_ms = self.now_ms();
+        let mut read = self.store.read();
+        let limit = i64::try_from(2 * ROOMS_MAX).unwrap_or(i64::MAX);
+        for room in inbox::list_rooms(&mut read, now_ms, limit).await? {
+            if busy.len() >= ROOMS_MAX {
+                return Ok(false);
+            }
+            if busy.contains(&room) || !leases.hold(&self.store, room, now_ms).await? {
+                continue;
+            }
+            busy.insert(room);
+            let rooms = self.clone();
+            work.spawn(async move { (room, rooms.work_off_room(room).await) });
+        }
+        if busy.is_empty() {
+            self.forget_transactions(now_ms).await?;
+        }
+        Ok(inbox::next_due(&mut read).await?.is_some())
+    }
+
+    async fn forget_transactions(&self, now_ms: i64) -> StoreResult<()> {
+        let before_ms = now_ms - REMEMBERED_MS;
+        let mut read = self.store.read();
+        let old = received_transactions::list_older(&mut read, before_ms, FORGOTTEN).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut writes = WriteSet::new();
+        for (origin, txn_id) in &old {
+            received_transactions::delete(&mut writes, (*origin, txn_id));
+        }
+        self.store.commit(writes).await?;
+        Ok(())
+    }
+
+    async fn work_off_room(&self, room: i64) -> StoreResult<()> {
+        loop {
+            let mut read = self.store.read();
+            let batch = inbox::list_due(&mut read, room, self.now_ms(), BATCH).await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let row = rooms::find(&mut read, room).await?;
+            let version = row.and_then(|row| row.room_version.as_str().try_into().ok());
+            let name = self.store.interned(&[room]).await?.pop();
+            let room_id = name.as_deref().and_then(parse);
+            match (version, room_id) {
+                (Some(version), Some(room_id)) if self.is_here(&mut read, room).await? => {
+                    let place = Place {
+                        room,
+                        room_id,
+                        version,
+                    };
+                    self.work_off_batch(&place, batch).await?;
+                }
+                // Everybody here has left since.
+                _ => self.drop_all(&batch).await?,
+            }
+        }
+    }
+
+    async fn work_off_batch(&self, place: &Place, batch: Vec<Received>) -> StoreResult<()> {
+        let mut stuck = self.verify_batch(place, batch).await?;
+        loop {
+            let before = stuck.len();
+            let mut left = Vec::new();
+            for waiting in stuck {
+                let taken = self
+                    .receive_waiting(&waiting.event, &waiting.received)
+                    .await;
+                left.extend(still_missing(taken)?.map(|error| (waiting, error)));
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            if left.len() == before {
+                let (first, error) = left.remove(0);
+                self.help(place, first, error).await?;
+            }
+            stuck = left.into_iter().map(|(waiting, _)| waiting).collect();
+        }
+    }
+
+    /// Those of a batch that are events of the room; the others are dropped, or wait for keys.
+    async fn verify_batch(&self, place: &Place, batch: Vec<Received>) -> StoreResult<Vec<Waiting>> {
+        let pdus: Vec<_> = batch
+            .iter()
+            .map(|received| RawValue::from_string(received.json.clone()).unwrap_or_default())
+            .collect();
+        let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
+        let room = (&place.version, &*place.room_id);
+        let verified = self.verify(&pdus, room, KEYS_WITHIN).await;
+        let mut events = Vec::new();
+        for (received, verified) in batch.into_iter().zip(verified) {
+            match verified {
+                Ok(event) => events.push(Waiting { received, event }),
+                Err(error @ PduError::Keys(_)) => self.postpone(received, &error).await?,
+                Err(error) => {
+                    let (room_id, id) = (&place.room_id, &received.id);
+                    tracing::debug!(%room_id, id, %error, "a PDU is dropped");
+                    self.drop_all(&[received]).await?;
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// Fetches what an event needs and enters it; if that cannot be had, the event waits.
+    async fn help(&self, place: &Place, waiting: Waiting, error: ReceiveError) -> StoreResult<()> {
+        let Waiting { received, event } = waiting;
+        let origin = self.store.interned(&[received.origin]).await?.pop();
+        let origin = origin.as_deref().and_then(parse::<OwnedServerName>);
+        if let Some(origin) = origin {
+            self.fetch_missing(place, &origin, &event, &error).await?;
+        }
+        match still_missing(self.receive_waiting(&event, &received).await)? {
+            None => Ok(()),
+            Some(error) => self.postpone(received, &error).await,
+        }
+    }
+
+    /// Leaves an event for a later attempt, or gives it up.
+    async fn postpone(&self, mut received: Received, error: &impl Error) -> StoreResult<()> {
+        received.failures += 1;
+        if received.failures >= ATTEMPTS_MAX {
+            let (room, id) = (received.room, &received.id);
+            tracing::info!(room, id, %error, "an event is given up");
+            return self.drop_all(&[received]).await;
+        }
+        let pause_ms = (PAUSE_MS << received.failures.min(20) >> 1).min(PAUSE_MAX_MS);
+        received.due_ms = self.now_ms().saturating_add(pause_ms);
+        let mut writes = WriteSet::new();
+        inbox::put(&mut writes, &received);
+        self.store.commit(writes).await?;
+        Ok(())
+    }
+
+    async fn drop_all(&self, batch: &[Received]) -> StoreResult<()> {
+        let mut writes = WriteSet::new();
+        for received in batch {
+            inbox::delete(&mut writes, received);
+        }
+        match self.store.commit(writes).await {
+            Err(error) if !matches!(error, StoreError::Conflict) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What an event still needs; None: it was received.
+pub(super) fn still_missing(
+    received: Result<Outcome, ReceiveError>,
+) -> StoreResult<Option<ReceiveError>> {
+    match received {
+        Ok(_) => Ok(None),
+        Err(ReceiveError::Store(error)) => Err(error),
+        Err(error) => Ok(Some(error)),
+    }
+}

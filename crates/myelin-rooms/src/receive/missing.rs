@@ -1,0 +1,94 @@
+//! Fetching what a received event needs, without a lock and within bounds.
+
+use std::time::Duration;
+
+use myelin_core::event::Event;
+use myelin_net::Limits;
+use myelin_store::{StoreError, StoreResult, rooms};
+use ruma::{OwnedEventId, ServerName, UInt, api::federation::event::get_missing_events};
+use serde_json::value::RawValue;
+
+use super::{
+    ReceiveError,
+    inbox::{Place, still_missing},
+};
+use crate::Rooms;
+
+/// Events between what is known and what came that are asked for at once.
+const MISSING_MAX: u32 = 50;
+/// The limits of an answer with events.
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(30),
+    bytes: 8 * 1024 * 1024,
+};
+/// How long the keys of fetched events may take.
+const KEYS_WITHIN: Duration = Duration::from_secs(5);
+
+impl Rooms {
+    /// Fetches what an event needs from the server that sent it, and receives it. It is no error if
+    /// it cannot be had: whoever wants the event sees that it still cannot be received.
+    pub(super) async fn fetch_missing(
+        &self,
+        place: &Place,
+        origin: &ServerName,
+        event: &Event,
+        error: &ReceiveError,
+    ) -> StoreResult<()> {
+        if matches!(error, ReceiveError::MissingPrev(_)) {
+            self.fetch_between(place, origin, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the events between the newest ones here and one that has come.
+    async fn fetch_between(
+        &self,
+        place: &Place,
+        origin: &ServerName,
+        event: &Event,
+    ) -> StoreResult<()> {
+        let row = rooms::find(&mut self.store.read(), place.room).await?;
+        let row = row.ok_or(StoreError::Missing { table: "rooms" })?;
+        let known = row.extremities.iter();
+        let known = known.filter_map(|id| OwnedEventId::try_from(id.as_str()).ok());
+        let mut request = get_missing_events::v1::Request::new(
+            place.room_id.clone(),
+            known.collect(),
+            vec![event.event_id.clone()],
+        );
+        request.limit = UInt::from(MISSING_MAX);
+        let answer = self.federation.ask_within(origin, request, LIMITS).await;
+        let mut pdus = match answer {
+            Ok(answer) => answer.events,
+            Err(error) => {
+                tracing::debug!(%origin, %error, "missing events cannot be had");
+                return Ok(());
+            }
+        };
+        // No more than was asked for, whatever comes.
+        pdus.truncate(usize::try_from(MISSING_MAX).unwrap_or_default());
+        let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
+        let room = (&place.version, &*place.room_id);
+        let verified = self.verify(&pdus, room, KEYS_WITHIN).await;
+        self.receive_in_order(verified.into_iter().flatten().collect())
+            .await
+    }
+
+    /// Receives events, each after those that it comes after. Those that still miss something are
+    /// left out.
+    async fn receive_in_order(&self, mut events: Vec<Event>) -> StoreResult<()> {
+        events.sort_by_key(|event| event.depth);
+        loop {
+            let before = events.len();
+            let mut left = Vec::new();
+            for event in events {
+                let received = self.receive_event(event.clone()).await;
+                left.extend(still_missing(received)?.map(|_| event));
+            }
+            if left.len() == before {
+                return Ok(());
+            }
+            events = left;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Transactions of other servers: what they hold is taken into the inbox and acknowledged.
+
+use std::{collections::BTreeMap, collections::HashMap};
+
+use bytes::Bytes;
+use myelin_core::event::{self, Event};
+use myelin_store::{
+    Read, StoreError, StoreResult, WriteSet,
+    inbox::{self, Received},
+    received_transactions, room_servers, rooms,
+};
+use ruma::{OwnedRoomId, RoomVersionId, ServerName};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::Rooms;
+
+/// Events of one room that may wait to be worked off; a server that sends more is to wait itself.
+const WAITING_MAX: i64 = 5_000;
+
+/// What another server sends at once.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    /// Who sends it, as its signature shows.
+    pub origin: &'a ServerName,
+    /// What it calls the transaction.
+    pub txn_id: &'a str,
+    /// Events, as it calls them.
+    pub pdus: &'a [Box<RawValue>],
+    /// What passes.
+    pub edus: &'a [Box<RawValue>],
+}
+
+/// What a transaction is answered with.
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    pdus: BTreeMap<String, Fate>,
+}
+
+/// What became of a PDU: an empty object is good news.
+#[derive(Debug, Default, Serialize)]
+struct Fate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+/// A room that PDUs are about.
+#[derive(Clone)]
+struct Target {
+    room: i64,
+    version: RoomVersionId,
+    refused: Option<&'static str>,
+}
+
+impl Rooms {
+    /// Takes in a transaction and gives the answer, a JSON object, once everything is durable. A
+    /// repetition is answered as it was the first time, and does nothing else.
+    pub async fn take_transaction(&self, transaction: Transaction<'_>) -> StoreResult<Bytes> {
+        let origin = self.store.intern(&[transaction.origin.as_bytes()]).await?;
+        let origin = *origin
+            .first()
+            .ok_or(StoreError::Missing { table: "interned" })?;
+        let key = (origin, transaction.txn_id);
+        let mut read = self.store.read();
+        if let Some(answer) = received_transactions::find(&mut read, origin, key.1).await? {
+            return Ok(answer);
+        }
+        for edu in transaction.edus {
+            self.receive_edu(transaction.origin, edu).await?;
+        }
+        let mut writes = WriteSet::new();
+        let answer = self
+            .take_pdus(&mut read, &mut writes, origin, &transaction)
+            .await?;
+        let answer = serde_json::to_vec(&answer).map_err(|_| StoreError::Malformed {
+            table: "received_transactions",
+            reason: "an answer cannot be written",
+        })?;
+        let (answer, now_ms) = (Bytes::from(answer), self.server.now_ms().cast_signed());
+        received_transactions::insert(&mut writes, key, answer.clone(), now_ms);
+        match self.store.commit(writes).await {
+            Ok(_) => Ok(answer),
+            // The same transaction came twice at once; the other one was quicker.
+            Err(StoreError::Conflict) => received_transactions::find(&mut read, origin, key.1)
+                .await?
+                .ok_or(StoreError::Contended),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn take_pdus(
+        &self,
+        read: &mut Read,
+        writes: &mut WriteSet,
+        origin: i64,
+        transaction: &Transaction<'_>,
+    ) -> StoreResult<Answer> {
+        let mut targets: HashMap<OwnedRoomId, Option<Target>> = HashMap::new();
+        let mut answer = Answer::default();
+        let now_ms = self.server.now_ms().cast_signed();
+        for (place, pdu) in (0_i64..).zip(transaction.pdus) {
+            let Some(room_id) = room_of(pdu) else {
+                tracing::debug!(origin = %transaction.origin, "a PDU without a room is dropped");
+                continue;
+            };
+            if !targets.contains_key(&room_id) {
+                let found = self.target(read, &room_id, transaction.origin).await?;
+                targets.insert(room_id.clone(), found);
+            }
+            let Some(target) = targets.get(&room_id).cloned().flatten() else {
+                refuse(&mut answer, pdu, "this server is not in the room");
+                continue;
+            };
+            let event = match event::parse(pdu.get().as_bytes(), &target.version) {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::debug!(origin = %transaction.origin, %room_id, %error, "no PDU");
+                    refuse(&mut answer, pdu, "it is not an event of the room's version");
+                    continue;
+                }
+            };
+            if target.refused.is_none() {
+                inbox::put(writes, &received(&target, origin, &event, (now_ms, place)));
+            }
+            let fate = Fate {
+                error: target.refused,
+            };
+            answer.pdus.insert(event.event_id.to_string(), fate);
+        }
+        if !writes.is_empty() {
+            inbox::wake(writes);
+        }
+        Ok(answer)
+    }
+
+    /// What there is to know of a room for a PDU; None: this server is not in it.
+    async fn target(
+        &self,
+        read: &mut Read,
+        room_id: &OwnedRoomId,
+        origin: &ServerName,
+    ) -> StoreResult<Option<Target>> {
+        let Some(room) = self.find_number(room_id).await? else {
+            return Ok(None);
+        };
+        let Some(row) = rooms::find(read, room).await? else {
+            return Ok(None);
+        };
+        let Ok(version) = RoomVersionId::try_from(row.room_version.as_str()) else {
+            return Ok(None);
+        };
+        if !self.is_here(read, room).await? {
+            return Ok(None);
+        }
+        let refused = if !self.row_lets_server(read, &row, origin).await? {
+            Some("the room keeps your server out")
+        } else if inbox::count(read, room, WAITING_MAX).await? >= WAITING_MAX {
+            Some("too much waits to be worked off; send it again later")
+        } else {
+            None
+        };
+        Ok(Some(Target {
+            room,
+            version,
+            refused,
+        }))
+    }
+
+    /// Whether users of this server are joined to a room.
+    pub(crate) async fn is_here(&self, read: &mut Read, room: i64) -> StoreResult<bool> {
+        let name = self.server.name.as_bytes();
+        match self.store.find_interned(name).await? {
+            Some(own) => Ok(room_servers::count(read, room, own).await? > 0),
+            None => Ok(false),
+        }
+    }
+}
+
+fn received(
+    target: &Target,
+    origin: i64,
+    event: &Event,
+    (received_ms, place): (i64, i64),
+) -> Received {
+    Received {
+        room: target.room,
+        id: event.event_id.to_string(),
+        origin,
+        json: event.json.to_string(),
+        received_ms,
+        place,
+        failures: 0,
+        due_ms: received_ms,
+    }
+}
+
+/// The answer names events by their ids, so only one that says its own can be told of.
+fn refuse(answer: &mut Answer, pdu: &RawValue, error: &'static str) {
+    #[derive(Deserialize)]
+    struct Named {
+        event_id: String,
+    }
+    if let Ok(Named { event_id }) = serde_json::from_str(pdu.get())
+        && event_id.len() <= 255
+    {
+        answer.pdus.insert(event_id, Fate { error: Some(error) });
+    }
+}
+
+fn room_of(pdu: &RawValue) -> Option<OwnedRoomId> {
+    #[derive(Deserialize)]
+    struct Placed {
+        room_id: OwnedRoomId,
+    }
+    let placed: Option<Placed> = serde_json::from_str(pdu.get()).ok();
+    placed.map(|placed| placed.room_id)
+}
