@@ -4,12 +4,18 @@
 //! Handlers translate between requests and use cases and decide nothing. Start reading at
 //! [`router`], then at any endpoint.
 
+mod authorization;
+mod backfill;
 mod directory;
 mod discovery;
 mod error;
+mod event;
 mod openid;
+mod pdus;
 mod query;
+mod refusal;
 mod settings;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -51,8 +57,12 @@ pub fn endpoints() -> Vec<(Method, String)> {
 }
 
 fn routes() -> Routes<FederationApi> {
-    discovery::routes()
+    authorization::routes()
+        .merge(backfill::routes())
         .merge(directory::routes())
+        .merge(discovery::routes())
+        .merge(event::routes())
         .merge(openid::routes())
         .merge(query::routes())
+        .merge(transactions::routes())
 }

@@ -2,11 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod coverage;
+mod get_backfill;
 mod get_custom_information;
+mod get_event;
+mod get_event_authorization;
+mod get_missing_events;
 mod get_openid_userinfo;
 mod get_profile_information;
 mod get_public_rooms;
 mod get_room_information;
+mod get_room_state;
 mod get_server_keys;
 mod get_server_version;
 mod received_events;
+mod send_transaction_message;
+mod serving;
