@@ -166,14 +166,14 @@ fn check_room_is_named_by_create<'a>(
 
 /// Our event as ruma wants to see it.
 #[derive(Clone, Copy)]
-struct View<'a> {
+pub(crate) struct View<'a> {
     event: &'a Event,
     room_id: Option<&'a RoomId>,
     rejected: bool,
 }
 
 impl<'a> View<'a> {
-    fn of(event: &'a Event, rules: &AuthorizationRules) -> View<'a> {
+    pub(crate) fn of(event: &'a Event, rules: &AuthorizationRules) -> View<'a> {
         View::new(
             AuthEvent {
                 event,

@@ -14,6 +14,7 @@ pub mod json;
 pub mod membership;
 pub mod power;
 pub mod relation;
+pub mod resolution;
 pub mod server;
 pub mod server_acl;
 pub mod signing_key;

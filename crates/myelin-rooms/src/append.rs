@@ -20,6 +20,7 @@ pub(crate) use self::auth_state::auth_state;
 use self::auth_state::{auth_event_ids, auth_types};
 use crate::{
     advance::{DEPTH_MAX, NewRow, advance_row, advance_state, deliver, log_event, newest},
+    auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
 };
@@ -153,16 +154,10 @@ impl OpenRoom<'_> {
             .ok_or(StoreError::Missing { table: "rooms" })?;
         let root_before = head.row.root.clone();
         advance_row(head, &event, number);
-        if draft.numbers.state_key.is_some() {
-            advance_state(
-                self.rooms,
-                head,
-                &mut self.read,
-                &mut self.writes,
-                (&event, number, draft.numbers),
-            )
-            .await?;
-        }
+        let place = (&event, number, draft.numbers);
+        let (read, writes) = (&mut self.read, &mut self.writes);
+        advance_state(self.rooms, head, read, writes, place).await?;
+        auth_graph::enter(head, read, writes, place).await?;
         self.rooms.heads.note_own(&self.rooms.store, number);
         let row = NewRow {
             number,

@@ -17,8 +17,8 @@ use myelin_core::{
     trie::{List, Lookup, Root, StateKey, TYPE_CREATE, TYPE_JOIN_RULES, TYPE_POWER_LEVELS},
 };
 use myelin_store::{
-    EMPTY_STRING, LogKind, Read, Store, StoreError, StoreResult, events, memberships, rooms,
-    state_nodes,
+    EMPTY_STRING, LogKind, Read, Store, StoreError, StoreResult, auth_graph, events, memberships,
+    rooms, state_nodes,
 };
 use parking_lot::Mutex;
 use ruma::{OwnedEventId, RoomVersionId};
@@ -47,6 +47,8 @@ pub(crate) struct Head {
     pub(crate) pending: state_nodes::PendingNodes,
     /// State events of queued sets, by number, for the same reason.
     pub(crate) pending_events: HashMap<i64, Arc<Event>>,
+    /// Where the state events of queued sets stand in the graph of auth events, for the same reason.
+    pub(crate) pending_places: auth_graph::PendingPlaces,
     /// Events that queued sets redact, which the database still has whole.
     pub(crate) pending_redacted: HashSet<i64>,
     /// Sets that are queued and not answered.
@@ -130,6 +132,7 @@ impl Heads {
             if head.in_flight == 0 {
                 head.pending.clear();
                 head.pending_events.clear();
+                head.pending_places.clear();
                 head.pending_redacted.clear();
             }
         }
@@ -228,6 +231,7 @@ impl Head {
             members: HashMap::new(),
             pending: HashMap::new(),
             pending_events: HashMap::new(),
+            pending_places: auth_graph::PendingPlaces::new(),
             pending_redacted: HashSet::new(),
             in_flight: 0,
         }

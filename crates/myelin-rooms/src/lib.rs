@@ -7,6 +7,7 @@ mod acl;
 mod advance;
 mod aliases;
 mod append;
+mod auth_graph;
 mod change_state;
 mod create;
 mod directory;
@@ -22,6 +23,7 @@ mod originals;
 mod receipts;
 mod receive;
 mod report;
+mod resolution;
 mod send;
 mod served;
 mod server_notices;
@@ -59,6 +61,7 @@ pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use receive::{Outcome, PduError, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
+pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};
 pub use served::{Missing, PeerView, ServedState};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
@@ -84,6 +87,8 @@ pub struct Rooms {
     acls: Arc<ServerAcls>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
+    /// How many local changes of power or membership resolutions have undone.
+    undone_changes: Arc<AtomicU64>,
 }
 
 impl Rooms {
@@ -97,6 +102,7 @@ impl Rooms {
             heads: Arc::default(),
             acls: Arc::default(),
             newest_creation_ms: Arc::default(),
+            undone_changes: Arc::default(),
         }
     }
 

@@ -13,7 +13,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use myelin_core::event::Event;
+use myelin_core::{event::Event, resolution::ResolutionError};
 use myelin_store::{
     StoreError, WriteSet,
     events::Status,
@@ -21,7 +21,7 @@ use myelin_store::{
 };
 use ruma::OwnedEventId;
 
-use crate::{Rooms, numbers::EventNumbers, open_room::OpenRoom};
+use crate::{ResolveError, Rooms, numbers::EventNumbers, open_room::OpenRoom};
 
 pub use transaction::Transaction;
 pub use verify::PduError;
@@ -56,9 +56,9 @@ pub enum ReceiveError {
     /// Events that it refers to in `auth_events` are not known.
     #[error("{} of its `auth_events` are not known", .0.len())]
     MissingAuth(Vec<OwnedEventId>),
-    /// The states that it follows on differ.
-    #[error("the room is forked before it")]
-    Forked,
+    /// The states that it follows on cannot be resolved, today or later.
+    #[error("the states before it cannot be resolved")]
+    Unresolvable(#[source] ResolutionError),
     /// The database failed.
     #[error("the room could not be read or written")]
     Store(#[from] StoreError),
@@ -119,6 +119,15 @@ impl Rooms {
     }
 }
 
+impl From<ResolveError> for ReceiveError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Resolution(error) => Self::Unresolvable(error),
+            ResolveError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Whether an event was new.
 enum Received {
     Now(Outcome),
@@ -153,6 +162,7 @@ impl OpenRoom<'_> {
             }
             authorise::Verdict::SoftFailed(reason) => {
                 let status = Status::SoftFailed;
+                self.enter_graph(event, (number, numbers)).await?;
                 self.set_aside(event, (number, numbers), (root_before, status))?;
                 Outcome::SoftFailed { reason }
             }

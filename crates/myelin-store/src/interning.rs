@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use myelin_core::trie::EMPTY_STATE_KEY;
 
 use crate::{
     OnConflict, Param, Sequence, Store, StoreError, StoreResult, Table, Value, WriteSet, int,
@@ -27,7 +28,7 @@ const STRING_BYTES_MAX: usize = 2_048;
 const SLICE: usize = 1_000;
 
 /// The number of the empty string, which most state keys are.
-pub const EMPTY_STRING: i64 = 16;
+pub const EMPTY_STRING: i64 = EMPTY_STATE_KEY;
 
 impl Store {
     /// The ids of these strings, in their order; new strings are given one, durably. Do this

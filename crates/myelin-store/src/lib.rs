@@ -6,6 +6,7 @@
 
 pub mod account_data;
 pub mod aliases;
+pub mod auth_graph;
 mod counters;
 mod crash;
 pub mod deliveries;

@@ -31,17 +31,28 @@ pub async fn drive<M: Machine>(
         if wanted.is_empty() {
             return machine.finish().map_err(corrupt);
         }
-        let (held, stored): (Vec<_>, Vec<_>) = wanted
-            .into_iter()
-            .partition(|hash| pending.contains_key(hash));
-        store.count_trie_nodes(stored.len());
-        let mut loaded = list(read, room, &stored).await?;
-        loaded.extend(
-            held.into_iter()
-                .filter_map(|hash| Some((hash, Arc::clone(pending.get(&hash)?)))),
-        );
+        let loaded = load(store, read, (room, pending), wanted).await?;
         machine.supply(loaded).map_err(corrupt)?;
     }
+}
+
+/// The nodes with these hashes, by one read.
+pub async fn load(
+    store: &Store,
+    read: &mut Read,
+    (room, pending): (i64, &PendingNodes),
+    wanted: Vec<NodeHash>,
+) -> StoreResult<Vec<(NodeHash, Arc<[u8]>)>> {
+    let (held, stored): (Vec<_>, Vec<_>) = wanted
+        .into_iter()
+        .partition(|hash| pending.contains_key(hash));
+    store.count_trie_nodes(stored.len());
+    let mut loaded = list(read, room, &stored).await?;
+    loaded.extend(
+        held.into_iter()
+            .filter_map(|hash| Some((hash, Arc::clone(pending.get(&hash)?)))),
+    );
+    Ok(loaded)
 }
 
 /// Writes nodes; those that are there already stay.

@@ -38,6 +38,9 @@ pub const TYPE_SERVER_ACL: i64 = 14;
 /// The interned number of `m.room.pinned_events`.
 pub const TYPE_PINNED_EVENTS: i64 = 15;
 
+/// The interned number of the empty string, which most state keys are.
+pub const EMPTY_STATE_KEY: i64 = 16;
+
 /// The event types whose numbers are fixed. The trie gives each a slot of the root to itself, so the
 /// store must intern exactly these under exactly these numbers before anything else.
 pub const WELL_KNOWN_TYPES: &[(i64, &str)] = &[

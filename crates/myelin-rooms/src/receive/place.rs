@@ -16,9 +16,11 @@ use ruma::OwnedEventId;
 
 use super::ReceiveError;
 use crate::{
+    Pending,
     advance::{
         DEPTH_MAX, NewRow, advance_state, apply, log_event, move_to_root, newest, write_nodes,
     },
+    auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
     state::parse,
@@ -70,7 +72,43 @@ impl OpenRoom<'_> {
         }
         let ids: Vec<&str> = event.prev_events.iter().map(|id| id.as_str()).collect();
         let roots = self.roots_after(&ids).await?;
-        resolve(&roots)
+        self.resolve(&roots).await
+    }
+
+    /// The one state that follows from these, whose nodes the set then writes where nobody did.
+    async fn resolve(&mut self, roots: &[Root]) -> Result<Root, ReceiveError> {
+        if let [root] = roots {
+            return Ok(*root);
+        }
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let pending = Pending {
+            nodes: &head.pending,
+            events: &head.pending_events,
+            places: &head.pending_places,
+        };
+        let room = (head.row.room, &head.version);
+        let resolved = self.rooms.resolve(&mut self.read, room, roots, pending);
+        let resolved = resolved.await?;
+        self.changed = true;
+        write_nodes(head, &mut self.writes, resolved.nodes);
+        Ok(resolved.root)
+    }
+
+    /// Enters a state event that takes part in resolutions into the graph of auth events.
+    pub(super) async fn enter_graph(
+        &mut self,
+        event: &Arc<Event>,
+        ((number, _), numbers): (Number, EventNumbers),
+    ) -> StoreResult<()> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        if numbers.state_key.is_some() {
+            head.pending_events.insert(number, Arc::clone(event));
+        }
+        self.changed = true;
+        let place = (event, number, numbers);
+        auth_graph::enter(head, &mut self.read, &mut self.writes, place).await
     }
 
     /// The states after these events, each once.
@@ -159,6 +197,8 @@ impl OpenRoom<'_> {
         ((number, is_known), numbers): (Number, EventNumbers),
         root_before: Root,
     ) -> Result<(), ReceiveError> {
+        self.enter_graph(event, ((number, is_known), numbers))
+            .await?;
         let others = self.other_extremities(event);
         let after_all = if others.is_empty() {
             None
@@ -178,7 +218,7 @@ impl OpenRoom<'_> {
             if !roots.contains(&after) {
                 roots.push(after);
             }
-            Some(resolve(&roots)?)
+            Some(self.resolve(&roots).await?)
         };
         self.changed = true;
         let rooms = self.rooms;
@@ -190,11 +230,10 @@ impl OpenRoom<'_> {
         let depth = i64::try_from(event.depth).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
         head.row.depth = head.row.depth.max(depth);
         head.row.room_order += 1;
-        if numbers.state_key.is_some() {
-            head.pending_events.insert(number, Arc::clone(event));
-        }
         let (read, writes) = (&mut self.read, &mut self.writes);
         if let Some(root) = after_all {
+            let newest = (event, number, root_before);
+            rooms.note_undone(head, read, root, newest).await?;
             move_to_root(rooms, head, (read, writes), root, number).await?;
         } else {
             move_to_root(rooms, head, (read, writes), root_before, number).await?;
@@ -225,15 +264,6 @@ impl OpenRoom<'_> {
             .filter(is_other)
             .cloned()
             .collect()
-    }
-}
-
-/// The one state that follows from these.
-fn resolve(roots: &[Root]) -> Result<Root, ReceiveError> {
-    match roots {
-        [] => Ok(Root::default()),
-        [root] => Ok(*root),
-        _ => Err(ReceiveError::Forked),
     }
 }
 

@@ -1,0 +1,5 @@
+mod cases;
+mod oracle;
+mod random;
+mod version1;
+mod world;
