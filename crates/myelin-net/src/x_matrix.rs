@@ -1,16 +1,20 @@
 //! Request authentication between servers: the header `Authorization: X-Matrix`, both ways.
 
-use http::{HeaderValue, Request, header};
+mod header;
+
+use http::{HeaderValue, Request, header::AUTHORIZATION};
 use myelin_core::{event::PublicKeys, server::Server};
 use ruma::{
     CanonicalJsonObject, OwnedServerName, ServerName, api::federation::authentication,
     serde::Base64, signatures::verify_json,
 };
 
+use self::header::Credentials;
+
 /// The credentials of a request, as they were read from its header.
 #[derive(Clone, Debug)]
 pub struct XMatrix {
-    header: authentication::XMatrix,
+    header: Credentials,
 }
 
 /// Why a request is not taken for one of the server that it names.
@@ -33,8 +37,13 @@ pub enum XMatrixError {
 impl XMatrix {
     /// Reads the credentials of a request to this server.
     pub fn of(headers: &http::HeaderMap, destination: &ServerName) -> Result<Self, XMatrixError> {
-        let read = authentication::XMatrix::extract_from_http_headers(headers);
-        let header = read.map_err(|error| XMatrixError::Header(error.to_string()))?;
+        let text = headers.get(AUTHORIZATION).map(HeaderValue::to_str);
+        let text = match text {
+            Some(Ok(text)) => text,
+            Some(Err(error)) => return Err(XMatrixError::Header(error.to_string())),
+            None => return Err(XMatrixError::Header("the request is not signed".to_owned())),
+        };
+        let header = header::parse(text)?;
         if let Some(named) = header
             .destination
             .as_ref()
@@ -43,6 +52,13 @@ impl XMatrix {
             return Err(XMatrixError::Destination(named.clone()));
         }
         Ok(Self { header })
+    }
+
+    /// Reads the text of a header, whatever server it is for.
+    pub fn parse(text: &str) -> Result<Self, XMatrixError> {
+        Ok(Self {
+            header: header::parse(text)?,
+        })
     }
 
     /// Adds a server's credentials to its request.
@@ -63,7 +79,7 @@ impl XMatrix {
             Base64::new(signature.to_vec()),
         );
         let value = HeaderValue::from(&header);
-        request.headers_mut().insert(header::AUTHORIZATION, value);
+        request.headers_mut().insert(AUTHORIZATION, value);
         Ok(())
     }
 
@@ -74,7 +90,7 @@ impl XMatrix {
 
     /// The id of the key that it is said to be signed with.
     pub fn key_id(&self) -> &str {
-        self.header.key.as_str()
+        &self.header.key_id
     }
 
     /// Whether the origin has signed this request. The address is the one that was asked for, the
@@ -86,7 +102,10 @@ impl XMatrix {
         keys: &PublicKeys,
     ) -> Result<(), XMatrixError> {
         let mut object = signed_object(request, self.origin(), destination)?;
-        let signature = (self.key_id().to_owned(), self.header.sig.encode().into());
+        let signature = (
+            self.key_id().to_owned(),
+            self.header.signature.encode().into(),
+        );
         let signatures = (
             self.origin().to_string(),
             CanonicalJsonObject::from([signature]).into(),
