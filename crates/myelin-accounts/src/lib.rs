@@ -17,6 +17,7 @@ mod login_token;
 mod logout;
 mod moderation;
 mod openid;
+mod own_keys;
 mod password;
 mod profile;
 mod push_rules;
@@ -52,6 +53,7 @@ pub use moderation::{
     restrict_by_operator, set_admin,
 };
 pub use openid::{OPENID_TOKEN_LIFETIME, find_openid_user, request_openid_token};
+pub use own_keys::{OwnKey, has_newer_key, list_own_keys, published_keys, rotate_signing_key};
 pub use password::PasswordCost;
 pub use profile::{ProfileError, get_profile, set_profile_field};
 pub use push_rules::{push_rules, shown_push_rules};

@@ -10,6 +10,7 @@ use myelin_core::{
     environment::{Chance, Clock},
     signing_key::SigningKey,
 };
+use myelin_net::is_leaked;
 use myelin_store::{
     Store, StoreError, WriteSet,
     signing_keys::{self, SigningKeyRow},
@@ -18,8 +19,8 @@ use myelin_store::{
 /// A key from a file.
 #[derive(Clone)]
 pub struct ImportedKey {
-    version: String,
-    seed: [u8; 32],
+    pub(crate) version: String,
+    pub(crate) seed: [u8; 32],
 }
 
 /// Why there is no key to sign with.
@@ -31,6 +32,12 @@ pub enum SigningKeyError {
     /// The stored seed does not have 32 bytes.
     #[error("the stored signing key is damaged")]
     Damaged,
+    /// It is the key that once stood in public, with which anybody can sign.
+    #[error("the secret of this signing key is public: make another one")]
+    Leaked,
+    /// What is to be told of the keys cannot be signed.
+    #[error("the keys cannot be signed: {0}")]
+    Unsignable(String),
     /// The store failed.
     #[error("the signing key could not be read or stored")]
     Store(#[from] StoreError),
@@ -76,12 +83,17 @@ pub async fn find_or_make_signing_key(
     let mut attempts = store.attempts();
     loop {
         if let Some(row) = signing_keys::find_newest(&mut store.read()).await? {
-            let seed = row.seed[..]
-                .try_into()
-                .map_err(|_| SigningKeyError::Damaged)?;
-            return Ok(SigningKey::from_seed(&row.key_version, seed));
+            let key = key_of(&row)?;
+            if is_leaked(&key.public_key()) {
+                return Err(SigningKeyError::Leaked);
+            }
+            return Ok(key);
         }
         let key = import.clone().unwrap_or_else(|| new_key(chance));
+        let public = SigningKey::from_seed(&key.version, key.seed).public_key();
+        if is_leaked(&public) {
+            return Err(SigningKeyError::Leaked);
+        }
         let mut writes = WriteSet::new();
         signing_keys::insert_first(
             &mut writes,
@@ -89,6 +101,7 @@ pub async fn find_or_make_signing_key(
                 key_version: key.version,
                 seed: Bytes::copy_from_slice(&key.seed),
                 created_ms: clock.now_ms().cast_signed(),
+                expired_ms: None,
             },
         );
         // Read back in any case: what is stored counts, whoever stored it.
@@ -96,7 +109,14 @@ pub async fn find_or_make_signing_key(
     }
 }
 
-fn new_key(chance: &dyn Chance) -> ImportedKey {
+pub(crate) fn key_of(row: &SigningKeyRow) -> Result<SigningKey, SigningKeyError> {
+    let seed = row.seed[..]
+        .try_into()
+        .map_err(|_| SigningKeyError::Damaged)?;
+    Ok(SigningKey::from_seed(&row.key_version, seed))
+}
+
+pub(crate) fn new_key(chance: &dyn Chance) -> ImportedKey {
     let mut seed = [0; 32];
     chance.fill(&mut seed);
     let mut version = [0; 3];
@@ -111,6 +131,18 @@ fn new_key(chance: &dyn Chance) -> ImportedKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Its secret stood in an early version of Synapse.
+    #[test]
+    fn the_key_that_everybody_knows_is_recognised() {
+        let config =
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let public = GeneralPurpose::new(&alphabet::STANDARD, config)
+            .decode("l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og=")
+            .unwrap();
+        assert!(is_leaked(&public));
+        assert!(!is_leaked(&[0; 32]));
+    }
 
     #[test]
     fn synapse_s_format_is_read() {

@@ -51,6 +51,12 @@ pub fn router(api: FederationApi) -> Router {
     routes().into_router().with_state(api)
 }
 
+/// What alone is asked of the host that the server's name names, for a listener that serves clients
+/// there and has nothing else of this API.
+pub fn well_known_router(api: FederationApi) -> Router {
+    discovery::well_known_routes().into_router().with_state(api)
+}
+
 /// Method and path of each endpoint, each under its newest stable path.
 pub fn endpoints() -> Vec<(Method, String)> {
     routes().names().to_vec()

@@ -18,6 +18,8 @@ use crate::{RateLimits, Shutdown, rate_limits::Limiter};
 pub struct HttpSettings {
     /// Where clients reach this server, without a slash at the end.
     pub base_url: String,
+    /// Which server other servers are sent to when they look for this one; empty: none.
+    pub federation_delegate: String,
     /// Who helps the users of this server.
     pub support: Support,
     /// Bodies above this size are refused before they are parsed.
@@ -32,6 +34,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             base_url: "http://localhost:8008".to_owned(),
+            federation_delegate: String::new(),
             support: Support::default(),
             body_bytes_max: 1024 * 1024,
             presence: true,

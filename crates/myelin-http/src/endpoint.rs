@@ -23,6 +23,7 @@ use crate::{
     App, MatrixError, Query, authenticate, body,
     enforce_limits::{FailureCounter, limit_address, limit_user},
     json_error, parse_json,
+    rate_limits::Place,
 };
 
 /// A request by somebody who is logged in.
@@ -121,6 +122,19 @@ impl<R: IncomingRequest> Parse for R {
     }
 }
 
+/// What a request holds until it is answered.
+#[derive(Debug, Default)]
+pub struct Held {
+    _place: Option<Place>,
+}
+
+impl Held {
+    /// A place among the requests of its server.
+    pub(crate) fn place(place: Option<Place>) -> Self {
+        Self { _place: place }
+    }
+}
+
 /// What a handler's second parameter may be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made from a request",
@@ -134,20 +148,20 @@ pub trait FromCall: Sized + Send {
     fn from_call(
         app: &App,
         request: Request,
-    ) -> impl Future<Output = Result<Self, MatrixError>> + Send;
+    ) -> impl Future<Output = Result<(Self, Held), MatrixError>> + Send;
 }
 
 impl<R: Parse + Send> FromCall for Client<R> {
     type Body = R;
 
-    async fn from_call(app: &App, request: Request) -> Result<Self, MatrixError> {
+    async fn from_call(app: &App, request: Request) -> Result<(Self, Held), MatrixError> {
         // First of all: nobody's body is read before we know whose it is.
         let (parts, body) = request.into_parts();
         let session = authenticate(app, &parts).await?;
         limit_user(app, &parts, session.user_number).await?;
         app.note_act(&session, &parts);
         let raw = Raw::read(app, parts, body).await?;
-        Ok(Self {
+        let call = Self {
             user: session.user,
             user_number: session.user_number,
             device: session.device,
@@ -156,20 +170,22 @@ impl<R: Parse + Send> FromCall for Client<R> {
             guest: session.guest,
             suspended: session.suspended,
             body: R::parse(raw)?,
-        })
+        };
+        Ok((call, Held::default()))
     }
 }
 
 impl<R: Parse + Send> FromCall for Public<R> {
     type Body = R;
 
-    async fn from_call(app: &App, request: Request) -> Result<Self, MatrixError> {
+    async fn from_call(app: &App, request: Request) -> Result<(Self, Held), MatrixError> {
         let (parts, body) = request.into_parts();
         limit_address(app, &parts)?;
         let raw = Raw::read(app, parts, body).await?;
-        Ok(Self {
+        let call = Self {
             body: R::parse(raw)?,
-        })
+        };
+        Ok((call, Held::default()))
     }
 }
 
@@ -276,7 +292,8 @@ where
             let app = App::from_ref(&state);
             let (parts, body) = request.into_parts();
             let failures = FailureCounter::of(&parts);
-            let call = Q::from_call(&app, Request::from_parts(parts, body)).await?;
+            let request = Request::from_parts(parts, body);
+            let (call, _held) = Q::from_call(&app, request).await?;
             let answer = handler(state, call).await.map_err(Into::into);
             failures.note(&app, &answer);
             answer

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::{StatusCode, request::Parts};
 use myelin_store::rate_limit_exemptions;
+use ruma::ServerName;
 
 use crate::{
     App, MatrixError,
     client_address::address_of,
-    rate_limits::{Caller, Kind, Limited, Limiter, limited, too_many_requests},
+    rate_limits::{Caller, Kind, Limited, Limiter, Place, limited, too_many_requests},
 };
 
 /// Counts a request by a user. Whoever an administrator has exempted is never refused.
@@ -40,6 +41,39 @@ pub(crate) fn limit_address(app: &App, parts: &Parts) -> Result<(), MatrixError>
     }
     let counted = app.limiter.count(kind, caller, now_ms);
     counted.map_err(too_many_requests)
+}
+
+/// Refuses a request by a server that has asked too often, or from an address of which too many
+/// requests were not those of the servers that they named. Nothing is counted yet: until the
+/// signature is checked, anybody can name any server.
+pub(crate) fn check_peer(app: &App, parts: &Parts, origin: &ServerName) -> Result<(), MatrixError> {
+    let now_ms = app.server.now_ms();
+    for caller in [caller(parts), Caller::Server(origin.to_owned())] {
+        let checked = app.limiter.check(Kind::Federation, caller, now_ms);
+        checked.map_err(too_many_requests)?;
+    }
+    Ok(())
+}
+
+/// Counts a request that is not that of the server that it names.
+pub(crate) fn note_false_peer(app: &App, parts: &Parts) {
+    let now_ms = app.server.now_ms();
+    // Above the limit there is nothing left to count.
+    let _ = app.limiter.count(Kind::Federation, caller(parts), now_ms);
+}
+
+/// Counts a request by a server, and waits until it may be worked on.
+pub(crate) async fn limit_peer(
+    app: &App,
+    origin: &ServerName,
+) -> Result<Option<Place>, MatrixError> {
+    let caller = Caller::Server(origin.to_owned());
+    let counted = app
+        .limiter
+        .count(Kind::Federation, caller, app.server.now_ms());
+    counted.map_err(too_many_requests)?;
+    let place = app.limiter.place_of(origin).await;
+    place.map_err(too_many_requests)
 }
 
 /// Counts the failure of a login against the address that it came from.

@@ -26,7 +26,7 @@ pub use app::{App, HttpSettings, Support};
 pub use authentication::{authenticate, seen_from};
 pub use body::parse_json;
 pub use client_address::{ClientAddress, Network, NetworkError, PeerAddress};
-pub use endpoint::{Client, FromCall, Parse, Public, Raw, Routes, ruma_response};
+pub use endpoint::{Client, FromCall, Held, Parse, Public, Raw, Routes, ruma_response};
 pub use enforce_limits::LoginAttempt;
 pub use error::MatrixError;
 pub use layers::finish;

@@ -2,12 +2,14 @@
 
 use axum::extract::{OriginalUri, Request};
 use http::{StatusCode, Uri};
+use myelin_core::event::PublicKeys;
 use myelin_net::{KeyNeed, XMatrix, XMatrixError};
 use ruma::{OwnedServerName, api::error::ErrorCode};
 
 use crate::{
     App, MatrixError,
-    endpoint::{FromCall, Parse, Raw},
+    endpoint::{FromCall, Held, Parse, Raw},
+    enforce_limits::{check_peer, limit_peer, note_false_peer},
 };
 
 /// The largest body that another server may send. A transaction of 50 events and 100 ephemeral ones
@@ -26,44 +28,64 @@ pub struct Peer<R> {
 impl<R: Parse + Send> FromCall for Peer<R> {
     type Body = R;
 
-    async fn from_call(app: &App, request: Request) -> Result<Self, MatrixError> {
+    async fn from_call(app: &App, request: Request) -> Result<(Self, Held), MatrixError> {
         let (parts, body) = request.into_parts();
-        // What is not signed at all is refused before its body is read.
+        // What is not signed at all is refused before its body is read, as is what is signed with a
+        // key that there is not.
         let credentials = XMatrix::of(&parts.headers, &app.server.name).map_err(refusal)?;
         let origin = credentials.origin().to_owned();
+        if origin == app.server.name {
+            return Err(unauthorized(
+                "The request says that it is this server's own.".to_owned(),
+            ));
+        }
         if !app.federation.allows(&origin) {
             return Err(MatrixError::forbidden(format!(
                 "This server does not speak with {origin}."
             )));
         }
+        check_peer(app, &parts, &origin)?;
+        let Some(keys) = keys_of(app, &credentials).await else {
+            note_false_peer(app, &parts);
+            return Err(unauthorized(format!(
+                "The key {} of {origin} cannot be had.",
+                credentials.key_id(),
+            )));
+        };
         let raw = Raw::read_within(parts, body, BODY_BYTES_MAX).await?;
-        verify(app, &credentials, &raw).await?;
-        Ok(Self {
+        if let Err(error) = verify(app, &credentials, &raw, &keys) {
+            note_false_peer(app, &raw.parts);
+            return Err(refusal(error));
+        }
+        let place = limit_peer(app, &origin).await?;
+        let call = Self {
             origin,
             body: R::parse(raw)?,
-        })
+        };
+        Ok((call, Held::place(place)))
     }
 }
 
-async fn verify(app: &App, credentials: &XMatrix, raw: &Raw) -> Result<(), MatrixError> {
+async fn keys_of(app: &App, credentials: &XMatrix) -> Option<PublicKeys> {
     let need = KeyNeed {
         server: credentials.origin().to_owned(),
         key_id: credentials.key_id().to_owned(),
         at_ms: Some(app.server.now_ms()),
     };
     let keys = app.federation.keys().find(&[need]).await;
-    if keys.is_empty() {
-        return Err(unauthorized(format!(
-            "The key {} of {} cannot be had.",
-            credentials.key_id(),
-            credentials.origin(),
-        )));
-    }
+    (!keys.is_empty()).then_some(keys)
+}
+
+fn verify(
+    app: &App,
+    credentials: &XMatrix,
+    raw: &Raw,
+    keys: &PublicKeys,
+) -> Result<(), XMatrixError> {
     let mut signed = http::Request::new(&raw.bytes);
     *signed.method_mut() = raw.parts.method.clone();
     *signed.uri_mut() = asked_uri(raw);
-    let checked = credentials.verify(&signed, &app.server.name, &keys);
-    checked.map_err(refusal)
+    credentials.verify(&signed, &app.server.name, keys)
 }
 
 /// The address as it was asked for, before a router took anything off it.

@@ -1,8 +1,9 @@
 //! Rate limits: how often one address or one user may ask for what is expensive or harmful.
 //!
-//! Each node counts for itself. which endpoint counts as what stands in `limited.rs`.
+//! Each node counts for itself. Which endpoint counts as what stands in `limited.rs`.
 
 mod limited;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -13,17 +14,21 @@ use std::{
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use ruma::api::error::ErrorCode;
+use ruma::{OwnedServerName, ServerName, api::error::ErrorCode};
 
 use crate::MatrixError;
 
 pub(crate) use limited::{Limited, limited};
+pub(crate) use places::{Place, Places};
 
 /// Most counters kept. When all of them are in use, counting begins anew: an attacker with that
 /// many addresses is not stopped by counting addresses.
 const COUNTERS_MAX: usize = 500_000;
 /// Counters before those that have run out are looked for.
 const SWEEP_FROM: usize = 10_000;
+
+/// When a server that has too many requests here may come with the next one.
+const PLACES_RETRY_MS: u64 = 5_000;
 
 /// So many requests at once, and from then on so many in a second. Written `0.2/20`: one in five
 /// seconds, after 20 at once.
@@ -91,6 +96,8 @@ pub struct RateLimits {
     pub room_creation: Rate,
     /// Reports, of one user.
     pub reports: Rate,
+    /// Requests of one other server; and those of one address that are not shown to be a server's.
+    pub federation: Rate,
     /// All other changes, of one user, or of one address where there is no user.
     pub other: Rate,
 }
@@ -106,6 +113,7 @@ impl Default for RateLimits {
             invites: Rate::new(1_000_000, 50),
             room_creation: Rate::new(5_000_000, 30),
             reports: Rate::new(5_000_000, 10),
+            federation: Rate::new(20_000, 500),
             other: Rate::new(50_000, 200),
         }
     }
@@ -130,6 +138,8 @@ pub(crate) enum Kind {
     RoomCreation,
     /// Reports.
     Reports,
+    /// Requests of other servers, or of who says to be one.
+    Federation,
     /// Everything else.
     Other,
 }
@@ -143,6 +153,8 @@ pub(crate) enum Caller {
     User(i64),
     /// Whoever wants to get into this account.
     Account(String),
+    /// Another server.
+    Server(OwnedServerName),
 }
 
 impl Caller {
@@ -161,6 +173,7 @@ impl Caller {
 /// Counts requests.
 pub(crate) struct Limiter {
     limits: Option<RateLimits>,
+    places: Places,
     counters: Mutex<Counters>,
 }
 
@@ -176,6 +189,7 @@ impl Limiter {
     pub(crate) fn new(limits: Option<RateLimits>) -> Self {
         Self {
             limits,
+            places: Places::new(),
             counters: Mutex::new(Counters {
                 used_until: HashMap::new(),
                 sweep_at: SWEEP_FROM,
@@ -191,6 +205,15 @@ impl Limiter {
     /// Whether a request would be allowed, without counting it.
     pub(crate) fn check(&self, kind: Kind, caller: Caller, now_ms: u64) -> Result<(), u64> {
         self.ask(kind, caller, now_ms, false)
+    }
+
+    /// Waits until a request of a server may be worked on; refuses it if too many wait already.
+    pub(crate) async fn place_of(&self, server: &ServerName) -> Result<Option<Place>, u64> {
+        if self.limits.is_none() {
+            return Ok(None);
+        }
+        let place = self.places.take(server).await;
+        place.map(Some).ok_or(PLACES_RETRY_MS)
     }
 
     fn ask(&self, kind: Kind, caller: Caller, now_ms: u64, counts: bool) -> Result<(), u64> {
@@ -246,6 +269,7 @@ impl RateLimits {
             Kind::Invites => self.invites,
             Kind::RoomCreation => self.room_creation,
             Kind::Reports => self.reports,
+            Kind::Federation => self.federation,
             Kind::Other => self.other,
         }
     }

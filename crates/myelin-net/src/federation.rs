@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use myelin_core::{glob::glob_matches, server::Server};
+use myelin_core::server::Server;
 use myelin_store::Store;
 use ruma::{
     ServerName,
@@ -18,17 +18,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use self::pieces::Pieces;
-use crate::{Body, RemoteKeys, Transport, TransportError, XMatrix};
-
-/// What an operator may change about the traffic with other servers.
-#[derive(Clone, Debug, Default)]
-pub struct FederationSettings {
-    /// If not empty, only these servers are spoken with: globs of server names, or of their hosts
-    /// alone.
-    pub allow: Vec<String>,
-    /// Servers that are not spoken with, likewise.
-    pub deny: Vec<String>,
-}
+use crate::{Body, FederationSettings, RemoteKeys, Transport, TransportError, XMatrix};
 
 /// How long an answer may take, and how long it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +104,12 @@ impl Federation {
         transport: Arc<dyn Transport>,
         settings: FederationSettings,
     ) -> Self {
-        let keys = RemoteKeys::new(server.clone(), store, transport.clone());
+        let settings = Arc::new(settings);
+        let keys = RemoteKeys::new(server.clone(), store, transport.clone(), settings.clone());
         Self {
             server,
             transport,
-            settings: Arc::new(settings),
+            settings,
             keys,
         }
     }
@@ -130,19 +121,7 @@ impl Federation {
 
     /// Whether the operator lets us speak with that server, in either direction.
     pub fn allows(&self, server: &ServerName) -> bool {
-        // DNS, which leads to the server, does not know upper and lower case, nor ports.
-        let (name, host) = (
-            server.as_str().to_ascii_lowercase(),
-            server.host().to_ascii_lowercase(),
-        );
-        let matches = |globs: &[String]| {
-            globs.iter().any(|glob| {
-                let glob = glob.to_ascii_lowercase();
-                glob_matches(&glob, &name) || glob_matches(&glob, &host)
-            })
-        };
-        let settings = &self.settings;
-        (settings.allow.is_empty() || matches(&settings.allow)) && !matches(&settings.deny)
+        self.settings.allows(server)
     }
 
     /// Asks another server, within the usual limits.

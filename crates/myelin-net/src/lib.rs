@@ -11,7 +11,9 @@ mod federation;
 mod fetch;
 mod internet;
 mod internet_transport;
+mod key_answer;
 mod remote_keys;
+mod settings;
 #[cfg(test)]
 mod test_internet;
 mod transport;
@@ -21,10 +23,12 @@ mod well_known;
 mod x_matrix;
 
 pub use egress::{Denied, EgressGuard};
-pub use federation::{Federation, FederationError, FederationSettings, Limits, Pieces};
+pub use federation::{Federation, FederationError, Limits, Pieces};
 pub use internet::{Internet, LookupError, Pending, Service, Socket, SystemInternet};
 pub use internet_transport::InternetTransport;
+pub use key_answer::{KeyAnswer, KeyAnswerError, RemoteKey, is_leaked};
 pub use remote_keys::{KeyNeed, RemoteKeys};
+pub use settings::FederationSettings;
 pub use transport::{Body, NoNetwork, Reply, Transport, TransportError};
 pub use trust::{Trust, TrustError};
 pub use well_known::WellKnown;

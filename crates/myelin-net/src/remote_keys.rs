@@ -1,27 +1,33 @@
-//! The public keys of other servers.
+//! The public keys of other servers: remembered, stored, fetched.
+//!
+//! A key that is not known is looked for in the database, then asked of its server, then of the
+//! notaries. Each server is asked by one request at a time, which goes on even if who wanted the
+//! key has given up; and not again for a while, whatever it answers, so that a server that is gone,
+//! or signs with a key that it does not publish, costs nothing on each event.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod fetch;
+mod known;
+mod needs;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Limited};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
 use myelin_core::{
-    event::{self, Event, PublicKeys},
+    event::{Event, PublicKeys},
     server::Server,
 };
-use myelin_store::Store;
+use myelin_store::{Store, StoreResult, remote_keys, signing_keys};
 use parking_lot::Mutex;
-use ruma::{
-    OwnedServerName, OwnedServerSigningKeyId, RoomVersionId, ServerName,
-    api::federation::discovery::ServerSigningKeys, serde::Base64, signatures::verify_json,
+use ruma::{CanonicalJsonObject, OwnedServerName, RoomVersionId, serde::Base64};
+use tokio::task::JoinSet;
+
+use self::{
+    fetch::{Claim, Fetcher},
+    known::Known,
 };
+use crate::{FederationSettings, Transport, key_answer::is_leaked};
 
-use crate::Transport;
-
-/// How long another server may take to tell its keys.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of an answer with keys.
-const BYTES_MAX: usize = 64 * 1024;
+/// Servers whose keys are read from the database by one query.
+const SERVERS_AT_ONCE: usize = 500;
 
 /// A key that something is signed with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,20 +43,22 @@ pub struct KeyNeed {
 /// The keys of other servers, fetched when they are needed. Clones share what they know.
 #[derive(Clone)]
 pub struct RemoteKeys {
-    server: Arc<Server>,
-    #[expect(dead_code, reason = "keys are stored once they are fetched in batches")]
-    store: Store,
-    transport: Arc<dyn Transport>,
-    known: Arc<Mutex<HashMap<OwnedServerName, ServerSigningKeys>>>,
+    fetcher: Arc<Fetcher>,
+    /// Requests for keys that are under way. What they hold must not hold them in turn: they end
+    /// with the last handle.
+    tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl RemoteKeys {
-    pub(crate) fn new(server: Arc<Server>, store: Store, transport: Arc<dyn Transport>) -> Self {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        store: Store,
+        transport: Arc<dyn Transport>,
+        settings: Arc<FederationSettings>,
+    ) -> Self {
         Self {
-            server,
-            store,
-            transport,
-            known: Arc::default(),
+            fetcher: Arc::new(Fetcher::new(server, store, transport, settings)),
+            tasks: Arc::default(),
         }
     }
 
@@ -62,7 +70,7 @@ impl RemoteKeys {
     ) -> PublicKeys {
         let needs: Vec<_> = events
             .into_iter()
-            .flat_map(|event| needs_of(event, version))
+            .flat_map(|event| needs::of_event(event, version))
             .collect();
         self.find(&needs).await
     }
@@ -71,101 +79,142 @@ impl RemoteKeys {
     /// have been is left out.
     pub async fn find(&self, needs: &[KeyNeed]) -> PublicKeys {
         let mut found = PublicKeys::new();
-        for need in needs {
-            if let Some(key) = self.find_one(need).await {
-                let of_server = found.entry(need.server.to_string()).or_default();
-                of_server.insert(need.key_id.clone(), key);
-            }
+        let (own, mut open): (Vec<_>, Vec<_>) = needs
+            .iter()
+            .partition(|need| need.server == self.fetcher.server.name);
+        self.take_known(&mut open, &mut found);
+        // A failure of the store is logged, and what it would have told is asked of the servers.
+        if !open.is_empty() {
+            logged(self.load(&open).await);
+            self.take_known(&mut open, &mut found);
+        }
+        open.retain(|need| needs::is_usable(need));
+        if !open.is_empty() {
+            self.fetch(&open).await;
+            self.take_known(&mut open, &mut found);
+        }
+        if !own.is_empty() {
+            logged(self.take_own(&own, &mut found).await);
         }
         found
     }
 
-    async fn find_one(&self, need: &KeyNeed) -> Option<Base64> {
-        if need.server == self.server.name {
-            let own = need.key_id == self.server.key.key_id();
-            return own.then(|| Base64::new(self.server.key.public_key().to_vec()));
+    /// What servers last said about their keys, signed by them: asked of them anew if that is older
+    /// than half of its life, or does not count until the time that is given. For others who ask.
+    pub async fn answers_of(
+        &self,
+        servers: &BTreeMap<OwnedServerName, u64>,
+    ) -> StoreResult<Vec<CanonicalJsonObject>> {
+        let mut stale = BTreeMap::new();
+        let now_ms = self.fetcher.server.now_ms();
+        for (server, valid_until_ms) in servers {
+            let stored = self.fetcher.stored_answer(server).await?;
+            if !stored.is_some_and(|stored| stored.is_fresh(now_ms, *valid_until_ms)) {
+                stale.insert(server.clone(), Vec::new());
+            }
         }
-        let known = self.known.lock().get(&need.server).cloned();
-        if let Some(key) = known.and_then(|keys| valid_key(&keys, need)) {
-            return Some(key);
+        if !stale.is_empty() {
+            self.fetch_claims(stale).await;
         }
-        let keys = self.fetch(&need.server).await?;
-        let key = valid_key(&keys, need);
-        self.known.lock().insert(need.server.clone(), keys);
-        key
+        let mut answers = Vec::new();
+        for server in servers.keys() {
+            let stored = self.fetcher.stored_answer(server).await?;
+            answers.extend(stored.map(|stored| stored.object));
+        }
+        Ok(answers)
     }
 
-    async fn fetch(&self, server: &ServerName) -> Option<ServerSigningKeys> {
-        let request = Request::get("/_matrix/key/v2/server").body(Bytes::new());
-        let answer = async {
-            let response = self.transport.send(server, request.ok()?).await.ok()?;
-            let body = Limited::new(response.into_body(), BYTES_MAX).collect();
-            Some(body.await.ok()?.to_bytes())
-        };
-        let bytes = tokio::time::timeout(TIMEOUT, answer).await.ok()??;
-        let keys: ServerSigningKeys = serde_json::from_slice(&bytes).ok()?;
-        (keys.server_name == server && is_signed_by_itself(&keys, &bytes)).then_some(keys)
+    fn known(&self) -> &Known {
+        &self.fetcher.known
     }
-}
 
-/// Every server that must have signed the event, with the ids of the keys that it used.
-fn needs_of(event: &Event, version: &RoomVersionId) -> Vec<KeyNeed> {
-    let Ok(servers) = event::required_servers(event, version) else {
-        return Vec::new();
-    };
-    let at_ms = version
-        .rules()
-        .filter(|rules| rules.enforce_key_validity)
-        .map(|_| event.origin_server_ts);
-    let signatures = signatures_of(&event.json);
-    let mut needs = Vec::new();
-    for server in servers {
-        for key_id in signatures.get(server.as_str()).into_iter().flatten() {
-            needs.push(KeyNeed {
-                server: server.clone(),
-                key_id: key_id.clone(),
-                at_ms,
-            });
+    /// Moves what is in memory from the needs to what is found.
+    fn take_known(&self, open: &mut Vec<&KeyNeed>, found: &mut PublicKeys) {
+        open.retain(|need| match self.known().key(need) {
+            Some(key) => {
+                insert(found, need, key);
+                false
+            }
+            None => true,
+        });
+    }
+
+    /// Reads the keys of these servers from the database into memory.
+    async fn load(&self, open: &[&KeyNeed]) -> StoreResult<()> {
+        let mut servers: Vec<_> = open.iter().map(|need| need.server.as_str()).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        for servers in servers.chunks(SERVERS_AT_ONCE) {
+            let mut read = self.fetcher.store.read();
+            let rows = remote_keys::list_by_servers(&mut read, servers.iter().copied()).await?;
+            self.known().add_rows(rows);
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, open: &[&KeyNeed]) {
+        let mut wanted: BTreeMap<OwnedServerName, Vec<KeyNeed>> = BTreeMap::new();
+        for need in open {
+            let needs = wanted.entry(need.server.clone()).or_default();
+            needs.push((*need).clone());
+        }
+        self.fetch_claims(wanted).await;
+    }
+
+    /// Asks for the keys of servers that may be asked now, and waits for those that are being asked.
+    async fn fetch_claims(&self, wanted: BTreeMap<OwnedServerName, Vec<KeyNeed>>) {
+        let now_ms = self.fetcher.server.now_ms();
+        let (claims, mut waits): (Vec<Claim>, Vec<_>) = self.known().claim(wanted, now_ms);
+        if !claims.is_empty() {
+            let mut tasks = self.tasks.lock();
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn(self.fetcher.clone().fetch_all(claims));
+        }
+        for wait in &mut waits {
+            // It ends when the sender is gone; nothing is ever sent.
+            let _ = wait.changed().await;
         }
     }
-    needs
-}
 
-fn signatures_of(json: &str) -> HashMap<String, Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Signed {
-        signatures: HashMap<String, HashMap<String, String>>,
+    /// Our own keys: that which signs, and those before it.
+    async fn take_own(&self, needs: &[&KeyNeed], found: &mut PublicKeys) -> StoreResult<()> {
+        let server = &self.fetcher.server;
+        let mut older = None;
+        for need in needs {
+            if need.key_id == server.key.key_id() {
+                insert(found, need, Base64::new(server.key.public_key().to_vec()));
+                continue;
+            }
+            if older.is_none() {
+                older = Some(signing_keys::list(&mut self.fetcher.store.read()).await?);
+            }
+            let key = older
+                .iter()
+                .flatten()
+                .filter(|key| need.key_id.strip_prefix("ed25519:") == Some(&key.key_version))
+                .filter(|key| needs::is_valid_until(need, key.expired_ms))
+                .find_map(needs::public_key_of);
+            if let Some(key) = key.filter(|key| !is_leaked(key.as_bytes())) {
+                insert(found, need, key);
+            }
+        }
+        Ok(())
     }
-    let Ok(signed) = serde_json::from_str::<Signed>(json) else {
-        return HashMap::new();
-    };
-    let ids = |(server, keys): (String, HashMap<String, String>)| {
-        let ids = keys.into_keys().collect();
-        (server, ids)
-    };
-    signed.signatures.into_iter().map(ids).collect()
 }
 
-fn valid_key(keys: &ServerSigningKeys, need: &KeyNeed) -> Option<Base64> {
-    let id = OwnedServerSigningKeyId::try_from(need.key_id.as_str()).ok()?;
-    let bytes = |text: &Base64| Base64::new(text.as_bytes().to_vec());
-    if let Some(key) = keys.verify_keys.get(&id) {
-        let valid_until: u64 = keys.valid_until_ts.get().into();
-        return (need.at_ms.is_none_or(|at| at <= valid_until)).then(|| bytes(&key.key));
+fn insert(found: &mut PublicKeys, need: &KeyNeed, key: Base64) {
+    let of_server = found.entry(need.server.to_string()).or_default();
+    of_server.insert(need.key_id.clone(), key);
+}
+
+fn logged(result: StoreResult<()>) {
+    if let Err(error) = result {
+        tracing::error!(
+            error = &error as &dyn Error,
+            "keys of servers could not be read"
+        );
     }
-    let old = keys.old_verify_keys.get(&id)?;
-    let expired: u64 = old.expired_ts.get().into();
-    (need.at_ms.is_none_or(|at| at <= expired)).then(|| bytes(&old.key))
 }
 
-fn is_signed_by_itself(keys: &ServerSigningKeys, json: &[u8]) -> bool {
-    let Ok(object) = serde_json::from_slice(json) else {
-        return false;
-    };
-    let own = keys
-        .verify_keys
-        .iter()
-        .map(|(id, key)| (id.to_string(), Base64::new(key.key.as_bytes().to_vec())));
-    let map = PublicKeys::from([(keys.server_name.to_string(), own.collect())]);
-    verify_json(&map, &object).is_ok()
-}
+#[cfg(test)]
+mod tests;

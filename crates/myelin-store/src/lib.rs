@@ -44,6 +44,7 @@ pub mod receipts;
 pub mod received_transactions;
 pub mod redacted_originals;
 pub mod registration_tokens;
+pub mod remote_keys;
 pub mod reports;
 pub mod room_facts;
 pub mod room_servers;

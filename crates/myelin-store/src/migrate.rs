@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("../migrations/0007_reads.sql")),
     (8, include_str!("../migrations/0008_ephemeral.sql")),
     (9, include_str!("../migrations/0009_heroes.sql")),
+    (10, include_str!("../migrations/0010_keys.sql")),
     (11, include_str!("../migrations/0011_auth_graph.sql")),
     (12, include_str!("../migrations/0012_receiving.sql")),
     (14, include_str!("../migrations/0014_delivery.sql")),

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod registration_token;
+mod signing_key;
 mod user;
 
 use std::{
@@ -48,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         command: registration_token::RegistrationTokenCommand,
     },
+    /// Work with the keys that the server signs with.
+    SigningKey {
+        #[command(subcommand)]
+        command: signing_key::SigningKeyCommand,
+    },
 }
 
 #[derive(Subcommand)]
@@ -82,6 +88,9 @@ pub fn main() -> ExitCode {
         }
         Command::RegistrationToken { command } => {
             load(&sources).and_then(|loaded| registration_token::run(&loaded.settings, command))
+        }
+        Command::SigningKey { command } => {
+            load(&sources).and_then(|loaded| signing_key::run(&loaded.settings, command))
         }
     };
     match result {

@@ -16,9 +16,6 @@ use myelin_core::{
 };
 use myelin_federation_api::{FederationApi, FederationApiSettings};
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
-use myelin_net::{
-    EgressGuard, Federation, FederationSettings, InternetTransport, SystemInternet, Trust,
-};
 use myelin_rooms::ServerNotices;
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
@@ -27,6 +24,7 @@ use crate::{
     chores,
     config::{self, ListenerSettings, Resource, Settings},
     listening::Bound,
+    network,
     system::{SystemChance, SystemClock},
     tls::Certificate,
 };
@@ -83,7 +81,7 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_inbox(shutdown.begun()).await });
-    background.spawn(chores::run(api.rooms.clone(), app.shutdown.clone()));
+    background.spawn(chores::run(app.clone(), api.rooms.clone()));
     let federation = FederationApi {
         app: app.clone(),
         rooms: api.rooms.clone(),
@@ -166,6 +164,7 @@ struct Routers {
     app: App,
     client: Router,
     federation: Router,
+    well_known: Router,
     admin: Router,
 }
 
@@ -173,6 +172,7 @@ impl Routers {
     fn new(app: &App, api: ClientApi, federation: FederationApi) -> Self {
         Self {
             app: app.clone(),
+            well_known: myelin_federation_api::well_known_router(federation.clone()),
             federation: myelin_federation_api::router(federation),
             client: myelin_client_api::router(api.clone()),
             admin: myelin_client_api::admin_router(api),
@@ -187,6 +187,8 @@ impl Routers {
         }
         if listener.resources.contains(&Resource::Federation) {
             surfaces = surfaces.merge(self.federation.clone());
+        } else if listener.resources.contains(&Resource::Client) {
+            surfaces = surfaces.merge(self.well_known.clone());
         }
         if listener.resources.contains(&Resource::Admin) {
             surfaces = surfaces.merge(self.admin.clone());
@@ -225,52 +227,20 @@ async fn make_app(
     let accounts = account_settings(settings);
     let http = HttpSettings {
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
+        federation_delegate: settings.federation.delegate.clone(),
         support: support(&settings.support),
         presence: settings.presence.enabled,
         rate_limits: rate_limits(&settings.rate_limits)?,
         ..HttpSettings::default()
     };
     let server = Arc::new(server);
-    let federation = federation(&settings.federation, &server, &store)?;
+    let federation = network::federation(&settings.federation, &server, &store)?;
     Ok(App::new(
         server,
         store,
         Arc::new(accounts),
         http,
         federation,
-    ))
-}
-
-fn federation(
-    settings: &config::FederationSettings,
-    server: &Arc<Server>,
-    store: &Store,
-) -> anyhow::Result<Federation> {
-    let config::FederationSettings {
-        allow_private_addresses,
-        ca_file,
-        allow,
-        deny,
-    } = settings;
-    let ca_file = (!ca_file.as_os_str().is_empty()).then(|| ca_file.clone());
-    let transport = InternetTransport::new(
-        Arc::new(SystemInternet::new()?),
-        EgressGuard::new(*allow_private_addresses),
-        &Trust::Authorities(ca_file),
-        server.clock.clone(),
-        server.chance.clone(),
-    );
-    let transport = transport.context("federation.ca_file")?;
-    let settings = FederationSettings {
-        allow: allow.clone(),
-        deny: deny.clone(),
-    };
-    let (server, store) = (server.clone(), store.clone());
-    Ok(Federation::new(
-        server,
-        store,
-        Arc::new(transport),
-        settings,
     ))
 }
 
@@ -284,6 +254,7 @@ fn rate_limits(settings: &config::RateLimitSettings) -> anyhow::Result<Option<Ra
         invites: settings.invites.parse()?,
         room_creation: settings.room_creation.parse()?,
         reports: settings.reports.parse()?,
+        federation: settings.federation.parse()?,
         other: settings.other.parse()?,
     };
     Ok(settings.enabled.then_some(limits))

@@ -34,6 +34,7 @@ fn strict() -> HttpSettings {
             invites: rate,
             room_creation: rate,
             reports: rate,
+            federation: rate,
             other: rate,
         }),
         ..HttpSettings::default()

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod coverage;
+mod discover_homeserver;
 mod get_backfill;
 mod get_custom_information;
 mod get_event;
@@ -10,6 +11,8 @@ mod get_missing_events;
 mod get_openid_userinfo;
 mod get_profile_information;
 mod get_public_rooms;
+mod get_remote_server_keys;
+mod get_remote_server_keys_batch;
 mod get_room_information;
 mod get_room_state;
 mod get_server_keys;

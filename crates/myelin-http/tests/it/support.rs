@@ -17,13 +17,13 @@ use myelin_core::{
     signing_key::SigningKey,
 };
 use myelin_http::{App, HttpSettings};
-use myelin_net::{Federation, FederationSettings, NoNetwork};
+use myelin_net::{Federation, FederationSettings, NoNetwork, Transport};
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-struct StoppedClock;
+pub(crate) struct StoppedClock;
 
 impl Clock for StoppedClock {
     fn now_ms(&self) -> u64 {
@@ -32,7 +32,7 @@ impl Clock for StoppedClock {
 }
 
 /// Different bytes each time; nobody here guesses them.
-struct CountingChance(AtomicU64);
+pub(crate) struct CountingChance(pub(crate) AtomicU64);
 
 impl Chance for CountingChance {
     fn fill(&self, bytes: &mut [u8]) {
@@ -44,6 +44,26 @@ impl Chance for CountingChance {
 }
 
 pub(crate) async fn app(directory: &TempDir) -> App {
+    let settings = HttpSettings {
+        body_bytes_max: 1_000,
+        ..HttpSettings::default()
+    };
+    app_in(
+        directory,
+        settings,
+        Arc::new(NoNetwork),
+        FederationSettings::default(),
+    )
+    .await
+}
+
+/// An app in a network.
+pub(crate) async fn app_in(
+    directory: &TempDir,
+    settings: HttpSettings,
+    network: Arc<dyn Transport>,
+    federation: FederationSettings,
+) -> App {
     let url = DatabaseUrl::Sqlite(directory.path().join("myelin.db"));
     let store = Store::open(StoreOptions::new(url, "example.org"))
         .await
@@ -55,17 +75,8 @@ pub(crate) async fn app(directory: &TempDir) -> App {
         chance: Arc::new(CountingChance(AtomicU64::new(1))),
     };
     let accounts = AccountSettings::new(RegistrationSettings::default(), PasswordCost::Low);
-    let settings = HttpSettings {
-        body_bytes_max: 1_000,
-        ..HttpSettings::default()
-    };
     let server = Arc::new(server);
-    let federation = Federation::new(
-        server.clone(),
-        store.clone(),
-        Arc::new(NoNetwork),
-        FederationSettings::default(),
-    );
+    let federation = Federation::new(server.clone(), store.clone(), network, federation);
     App::new(server, store, Arc::new(accounts), settings, federation)
 }
 

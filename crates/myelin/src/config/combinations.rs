@@ -55,6 +55,7 @@ pub(super) fn follow(values: &Values, path: &str) -> Value {
         "public_base_url" => public_base_url(values).into(),
         "database.url" => format!("sqlite://{data_dir}/myelin.db").into(),
         "media.path" => format!("{data_dir}/media").into(),
+        "federation.delegate" => delegate(values).into(),
         "registration.open" => {
             let local = (0..values.listeners).all(|index| is_loopback(values, index));
             (local && host(values) == "localhost").into()
@@ -74,6 +75,21 @@ fn public_base_url(values: &Values) -> String {
         "https"
     };
     format!("{scheme}://localhost:{}", port(values, 0))
+}
+
+/// Where clients are sent by another name than the server's, its neighbours are most likely to find
+/// it there, too. Where it is the same name, what serves it may not have the federation's resources,
+/// and others look at port 8448 by themselves.
+fn delegate(values: &Values) -> String {
+    let address = values.text("public_base_url").strip_prefix("https://");
+    let authority = address.and_then(|rest| rest.split('/').next());
+    let Ok(server) = ServerName::parse(authority.unwrap_or_default()) else {
+        return String::new();
+    };
+    if server.host() == host(values) {
+        return String::new();
+    }
+    format!("{}:{}", server.host(), server.port().unwrap_or(443))
 }
 
 fn host(values: &Values) -> String {

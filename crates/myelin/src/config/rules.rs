@@ -12,6 +12,14 @@ pub(super) fn server_name(text: &str) -> Result<(), String> {
     })
 }
 
+pub(super) fn server_name_or_empty(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        Ok(())
+    } else {
+        server_name(text)
+    }
+}
+
 pub(super) fn web_address(text: &str) -> Result<(), String> {
     let host = text
         .strip_prefix("https://")

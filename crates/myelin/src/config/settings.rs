@@ -103,6 +103,7 @@ pub struct RateLimitSettings {
     pub invites: String,
     pub room_creation: String,
     pub reports: String,
+    pub federation: String,
     pub other: String,
 }
 
@@ -127,8 +128,11 @@ pub struct FederationSettings {
     pub allow_private_addresses: bool,
     /// Empty: none.
     pub ca_file: PathBuf,
+    pub trusted_key_servers: Vec<OwnedServerName>,
     pub allow: Vec<String>,
     pub deny: Vec<String>,
+    /// Empty: none.
+    pub delegate: String,
 }
 
 /// Who helps the users; what is empty is not told.

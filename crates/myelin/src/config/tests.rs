@@ -394,6 +394,38 @@ fn the_database_follows_the_data_folder() {
 }
 
 #[test]
+fn the_delegate_follows_from_where_clients_are_sent() {
+    for (text, wanted) in [
+        ("", ""),
+        ("server_name = \"a.example\"", ""),
+        (
+            "server_name = \"a.example\"\npublic_base_url = \"https://a.example/\"",
+            "",
+        ),
+        (
+            "server_name = \"a.example\"\npublic_base_url = \"http://m.a.example\"",
+            "",
+        ),
+        (
+            "server_name = \"a.example\"\npublic_base_url = \"https://m.a.example/x\"",
+            "m.a.example:443",
+        ),
+        (
+            "server_name = \"a.example\"\npublic_base_url = \"https://m.a.example:8443\"",
+            "m.a.example:8443",
+        ),
+        (
+            "server_name = \"a.example\"\npublic_base_url = \"https://m.a.example\"\nfederation.delegate = \"\"",
+            "",
+        ),
+        ("federation.delegate = \"b.example:1\"", "b.example:1"),
+    ] {
+        let settings = load_text(text).unwrap().settings;
+        assert_eq!(settings.federation.delegate, wanted, "{text}");
+    }
+}
+
+#[test]
 fn a_changed_configuration_says_what_needs_a_restart() {
     let old = load_text("").unwrap();
     let new =

@@ -1,4 +1,4 @@
-//! `myelin user` and `myelin registration-token`.
+//! `myelin user`, `myelin registration-token` and `myelin signing-key`.
 
 use std::{fs, path::Path};
 
@@ -176,4 +176,38 @@ fn registration_tokens_are_made_listed_and_deleted() {
     assert_eq!(dir.says(&delete), "friends was deleted");
     let error = dir.run(&delete).unwrap_err();
     assert_eq!(error, "there is no registration token \"friends\"");
+}
+
+#[test]
+fn the_signing_key_is_listed_and_changed() {
+    let dir = Dir::new();
+    let first = dir.says(&["signing-key", "list"]);
+    let [id, public, "signs"] = first.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{first}")
+    };
+    assert!(id.starts_with("ed25519:a_"), "{id}");
+    assert_eq!(public.len(), 43);
+    let said = dir.says(&["signing-key", "rotate", "--transition", "30"]);
+    assert!(
+        said.ends_with("start all nodes again within 30 minutes"),
+        "{said}"
+    );
+    let new = said.split(' ').next().unwrap();
+    let keys = dir.run(&["signing-key", "list"]).unwrap();
+    assert!(keys[0].starts_with(new) && keys[0].ends_with(" signs"));
+    assert_eq!(
+        keys[1],
+        format!("{id} {public} counts for another 30 minutes")
+    );
+    dir.says(&["signing-key", "rotate", "--transition", "0"]);
+    let keys = dir.run(&["signing-key", "list"]).unwrap();
+    assert!(keys[1].starts_with(new) && keys[1].ends_with(" ended today"));
+    assert_eq!(keys.len(), 3);
+}
+
+/// CVE-2019-5885 of Synapse: a secret could be guessed.
+#[test]
+fn the_signing_key_is_another_one_on_each_server() {
+    let keys = [(), ()].map(|()| Dir::new().says(&["signing-key", "list"]));
+    assert_ne!(keys[0], keys[1]);
 }
