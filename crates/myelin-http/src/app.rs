@@ -9,7 +9,8 @@ use http::{Method, request::Parts};
 use myelin_accounts::{AccountSettings, Session};
 use myelin_core::server::Server;
 use myelin_net::Federation;
-use myelin_store::Store;
+use myelin_store::{Store, StoreResult};
+use ruma::ServerName;
 
 use crate::{RateLimits, Shutdown, rate_limits::Limiter};
 
@@ -115,6 +116,16 @@ impl App {
                 .live()
                 .note_act(now_ms, session.user_number, device);
         }
+    }
+
+    /// Notes that another server has made a request, so that it is sent again what it could not be
+    /// sent. One of which no room here has ever heard is owed nothing.
+    pub(crate) async fn note_heard(&self, origin: &ServerName) -> StoreResult<()> {
+        if let Some(server) = self.store.find_interned(origin.as_bytes()).await? {
+            let now_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
+            self.store.live().note_heard(now_ms, server);
+        }
+        Ok(())
     }
 
     /// An id that is unique in the logs of all nodes: letters drawn at start, then a count.

@@ -57,6 +57,7 @@ impl<R: Parse + Send> FromCall for Peer<R> {
             note_false_peer(app, &raw.parts);
             return Err(refusal(error));
         }
+        app.note_heard(&origin).await?;
         let place = limit_peer(app, &origin).await?;
         let call = Self {
             origin,

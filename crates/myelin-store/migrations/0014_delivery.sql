@@ -60,10 +60,18 @@ CREATE TABLE destinations (
     cursor {int} NOT NULL,
     -- It is being brought up to this position; 0: nobody has begun to.
     target {int} NOT NULL,
-    -- The rooms up to this number have been brought up to the target.
+    -- The rooms below this number have been brought up to the target, and the room of this number
+    -- up to the room cursor.
     room {int} NOT NULL,
+    room_cursor {int} NOT NULL,
+    -- Whether it was away for so long that it is told only the newest of each room.
+    newest_only {int} NOT NULL,
     -- How many attempts in a row have failed, since when, and when the next one is due.
     failures {int} NOT NULL,
     failing_since_ms {int} NOT NULL,
     next_try_ms {int} NOT NULL
 ){table_options};
+
+-- What happened before there was anybody to send it is not sent.
+INSERT INTO followers (name, version, cursor, holder, until_ms)
+    SELECT CAST('federation' AS {bytes}), 1, pos, 0, 0 FROM log_counter;

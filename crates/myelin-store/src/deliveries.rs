@@ -15,6 +15,50 @@ pub fn insert(writes: &mut WriteSet, room: i64, event: i64) {
     });
 }
 
+/// What an entry of this kind asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// An event is to be sent.
+    Event {
+        /// The interned room id.
+        room: i64,
+        /// The event's number.
+        event: i64,
+    },
+    /// A server that could not be reached is to be tried again at once.
+    Retry(i64),
+}
+
+impl Delivery {
+    /// What an entry asks for; None for entries of other kinds.
+    pub fn of(entry: &LogEntry) -> Option<Self> {
+        let delivery = match (entry.kind, entry.reference) {
+            (LogKind::Delivery, 0) => Self::Retry(entry.subject),
+            (LogKind::Delivery, event) => Self::Event {
+                room: entry.subject,
+                event,
+            },
+            _ => return None,
+        };
+        Some(delivery)
+    }
+}
+
+/// Asks for a server to be tried again at once, however long it has not been reached.
+pub fn retry(writes: &mut WriteSet, server: i64) {
+    insert(writes, server, 0);
+}
+
+/// The entries of a room after `after` up to `up_to`, oldest first, at most `limit`.
+pub async fn list(
+    read: &mut Read,
+    room: i64,
+    range: (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<LogEntry>> {
+    log::list_oldest(read, (room, LogKind::Delivery), range, limit).await
+}
+
 /// The newest entries of a room after `after` up to `up_to`, at most `limit`, oldest first.
 pub async fn list_newest(
     read: &mut Read,

@@ -59,6 +59,12 @@ impl Lease {
         self.until_ms
     }
 
+    /// The same, held for longer once it is written by [`advance`].
+    #[must_use]
+    pub fn prolonged(self, until_ms: i64) -> Self {
+        Self { until_ms, ..self }
+    }
+
     fn changed(&self) -> Self {
         Self {
             fence: self.fence + 1,
@@ -132,6 +138,26 @@ pub async fn claim(
             return Ok(Some(lease));
         }
     }
+}
+
+/// Frees a follower that an earlier run of this program held when it was killed. Only for a
+/// database that no other process works on.
+pub async fn free_held(store: &Store, name: &str) -> StoreResult<()> {
+    let row = store
+        .read()
+        .query_one(
+            TABLE,
+            "SELECT version, cursor, holder, until_ms FROM followers WHERE name = $1",
+            &[name.into()],
+        )
+        .await?;
+    if let Some(row) = row {
+        let held = read_lease(name, &row)?;
+        if held.holder != NOBODY {
+            release(store, held).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Holds the lease for longer. None: it is lost.

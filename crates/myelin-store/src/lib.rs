@@ -11,6 +11,7 @@ mod counters;
 mod crash;
 pub mod deliveries;
 pub mod departures;
+pub mod destinations;
 pub mod directory;
 pub mod early_redactions;
 mod engine;

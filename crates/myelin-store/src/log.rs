@@ -99,6 +99,24 @@ pub async fn find_last(
     row.map(|row| entry(&row, 0)).transpose()
 }
 
+/// The entries of one kind and subject after `after` up to `up_to`, at most `limit`, oldest first.
+pub async fn list_oldest(
+    read: &mut Read,
+    (subject, kind): (i64, LogKind),
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE subject = $1 AND kind = $2 AND pos > $3 AND pos <= $4 ORDER BY pos LIMIT $5",
+            &ints([subject, kind as i64, after, up_to, limit]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
 /// The newest entries of one kind and subject after `after` up to `up_to`, at most `limit`, newest
 /// first.
 pub async fn list_newest(

@@ -245,6 +245,13 @@ impl MembershipMove {
         let is_joined = self.membership.membership == Membership::Join;
         i64::from(is_joined) - i64::from(self.before == Some(Membership::Join))
     }
+
+    /// Whether an invitation or a knock of a user of another server ends without a join.
+    fn takes_back(&self) -> bool {
+        let was_asked = matches!(self.before, Some(Membership::Invite | Membership::Knock));
+        let membership = self.membership.membership;
+        self.is_remote && was_asked && matches!(membership, Membership::Leave | Membership::Ban)
+    }
 }
 
 /// Users of a server who ever had a membership of a room, those joined now first, at most `limit`.
@@ -283,6 +290,9 @@ pub fn record(writes: &mut WriteSet, moved: &MembershipMove) {
         if moved.is_remote {
             room_servers::log_one(writes, room, moved.server, (user, more > 0));
         }
+    } else if moved.takes_back() {
+        // So that the server is known to be concerned, though it never was in the room.
+        room_servers::add(writes, room, moved.server, 0);
     }
 }
 

@@ -6,7 +6,9 @@
 
 use bytes::Bytes;
 
-use crate::{LogEntry, LogKind, LogWrite, OnConflict, Read, StoreResult, Table, WriteSet, int};
+use crate::{
+    LogEntry, LogKind, LogWrite, OnConflict, Read, StoreResult, Table, WriteSet, int, log,
+};
 
 // Only ever added to.
 static ROOM_SERVERS: Table = Table {
@@ -84,6 +86,20 @@ pub async fn count(read: &mut Read, room: i64, server: i64) -> StoreResult<i64> 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
+/// Whether a server has users in a room, or had some there or invited.
+pub async fn is_known(read: &mut Read, room: i64, server: i64) -> StoreResult<bool> {
+    let sql = "SELECT joined FROM room_servers WHERE room = $1 AND server = $2";
+    let parameters = [room.into(), server.into()];
+    let row = read.query_one(ROOM_SERVERS.name, sql, &parameters).await?;
+    Ok(row.is_some())
+}
+
+/// The users of other servers who have come to a room or gone after a position, the newest first.
+pub async fn list_changes(read: &mut Read, room: i64, after: i64) -> StoreResult<Vec<LogEntry>> {
+    let kind = (room, LogKind::RoomServer);
+    log::list_newest(read, kind, (after, i64::MAX), i64::MAX).await
+}
+
 /// Whether any room has users of another server than this one.
 pub async fn exists_other(read: &mut Read, own: i64) -> StoreResult<bool> {
     let sql = "SELECT room FROM room_servers WHERE server <> $1 AND joined > 0 LIMIT 1";
@@ -117,15 +133,15 @@ pub fn add(writes: &mut WriteSet, room: i64, server: i64, difference: i64) {
 pub(crate) fn log_one(writes: &mut WriteSet, room: i64, server: i64, (user, came): (i64, bool)) {
     let mut data = vec![u8::from(came)];
     data.extend_from_slice(&user.to_be_bytes());
-    log(writes, room, (server, data.into()));
+    write_log(writes, room, (server, data.into()));
 }
 
 /// Tells that the servers of a room are to be read anew, because many have come or gone at once.
 pub fn log_many(writes: &mut WriteSet, room: i64) {
-    log(writes, room, (MANY, Bytes::new()));
+    write_log(writes, room, (MANY, Bytes::new()));
 }
 
-fn log(writes: &mut WriteSet, room: i64, (reference, data): (i64, Bytes)) {
+fn write_log(writes: &mut WriteSet, room: i64, (reference, data): (i64, Bytes)) {
     writes.log(LogWrite {
         kind: LogKind::RoomServer,
         subject: room,

@@ -114,7 +114,7 @@ pub enum LogKind {
     /// at once.
     RoomServer = 8,
     /// An event is to be sent to the other servers in its room: subject room, reference event
-    /// number.
+    /// number. Or a server is to be tried again: subject server, reference 0.
     Delivery = 9,
 }
 

@@ -28,7 +28,12 @@ pub struct Received {
     pub path: String,
     /// Its body; null if there was none.
     pub body: Value,
+    /// The status with which it was answered.
+    pub status: u16,
 }
+
+/// Where transactions are sent.
+const SEND: &str = "/_matrix/federation/v1/send/";
 
 /// A server that the test plays.
 pub struct Peer {
@@ -40,8 +45,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A peer of this name in the network, which tells its key to whoever asks and knows nothing
-    /// else. It is gone when the last handle to it is.
+    /// A peer of this name in the network, which tells its key to whoever asks, takes every
+    /// transaction and knows nothing else. It is gone when the last handle to it is.
     pub fn start(network: &Arc<Network>, name: &str) -> Arc<Self> {
         let name = OwnedServerName::try_from(name).expect("the name is valid");
         let seed = name
@@ -62,6 +67,7 @@ impl Peer {
         peer.answer(Method::GET, "/_matrix/key/v2/server", move |_| {
             (200, keys.clone())
         });
+        peer.answer(Method::PUT, SEND, |_| (200, json!({"pdus": {}})));
         let site: Weak<dyn Site> = Arc::downgrade(&(peer.clone() as Arc<dyn Site>));
         network.join(name.as_str(), site);
         peer
@@ -99,9 +105,36 @@ impl Peer {
         self.handlers.write().push(handler);
     }
 
-    /// The requests that came so far, the oldest first, without those for keys.
+    /// The requests that came so far, the oldest first, without those for keys and transactions.
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().clone()
+        let mut received = self.received.lock().clone();
+        received.retain(|request| !request.path.starts_with(SEND));
+        received
+    }
+
+    /// The transactions that came so far, the oldest first, whatever they were answered.
+    pub fn transactions(&self) -> Vec<Received> {
+        let mut received = self.received.lock().clone();
+        received.retain(|request| request.path.starts_with(SEND));
+        received
+    }
+
+    /// The events of the transactions that were taken, in the order in which they came.
+    pub fn pdus(&self) -> Vec<Value> {
+        self.taken("pdus")
+    }
+
+    /// The same of EDUs.
+    pub fn edus(&self) -> Vec<Value> {
+        self.taken("edus")
+    }
+
+    fn taken(&self, key: &str) -> Vec<Value> {
+        let taken = self.transactions().into_iter();
+        taken
+            .filter(|request| request.status == 200)
+            .flat_map(|request| request.body[key].as_array().cloned().unwrap_or_default())
+            .collect()
     }
 
     /// Sends a signed request to a server and waits for the answer.
@@ -159,13 +192,6 @@ impl Peer {
 
     fn respond(&self, request: &Request<Bytes>) -> Response<Body> {
         let path = request.uri().to_string();
-        if !path.starts_with("/_matrix/key/") {
-            self.received.lock().push(Received {
-                method: request.method().clone(),
-                path: path.clone(),
-                body: serde_json::from_slice(request.body()).unwrap_or_default(),
-            });
-        }
         let handler = {
             let handlers = self.handlers.read();
             let fits = |(method, prefix, _): &&(Method, String, Handler)| {
@@ -180,6 +206,14 @@ impl Peer {
         let unknown =
             json!({"errcode": "M_UNRECOGNIZED", "error": "The peer knows nothing of it."});
         let (status, body) = handler.map_or((404, unknown), |handler| handler(request));
+        if !path.starts_with("/_matrix/key/") {
+            self.received.lock().push(Received {
+                method: request.method().clone(),
+                path,
+                body: serde_json::from_slice(request.body()).unwrap_or_default(),
+                status,
+            });
+        }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = StatusCode::from_u16(status).expect("a test gives a status");
         response

@@ -4,7 +4,10 @@ mod start;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use http::Request;
@@ -61,6 +64,8 @@ pub struct TestServer {
     settings: parking_lot::Mutex<TestSettings>,
     /// The seed of the next node: no two ever draw the same ids.
     next_seed: AtomicU64,
+    /// A store that a killed node had may still be there for a moment.
+    was_killed: AtomicBool,
     /// Listeners, if the test asked for some.
     tasks: Mutex<JoinSet<()>>,
     database: Database,
@@ -142,6 +147,7 @@ impl TestServer {
             registration,
             settings: parking_lot::Mutex::default(),
             next_seed: AtomicU64::new(seed),
+            was_killed: AtomicBool::new(false),
             tasks: Mutex::default(),
             database,
         })
@@ -259,9 +265,11 @@ impl TestServer {
         self.start_nodes().await;
     }
 
-    /// Ends all nodes of a simulated server at once, as `SIGKILL` would: what was not committed is
-    /// lost, and who waits for an answer gets none.
+    /// Ends all nodes at once, as `SIGKILL` would: what goes on in the background is cut off where
+    /// it is, and who waits for an answer gets none. Of a simulated server, what was not committed
+    /// is lost, too.
     pub async fn kill(&self) {
+        self.was_killed.store(true, Ordering::Relaxed);
         let nodes = self.nodes.replace(Vec::new());
         for node in nodes.iter() {
             node.kill().await;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod destination;
 mod registration_token;
 mod signing_key;
 mod user;
@@ -44,6 +45,11 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Work with the servers that have not been sent everything.
+    Destination {
+        #[command(subcommand)]
+        command: destination::DestinationCommand,
+    },
     /// Work with invitations to register.
     RegistrationToken {
         #[command(subcommand)]
@@ -85,6 +91,9 @@ pub fn main() -> ExitCode {
         } => reload(&sources),
         Command::User { command } => {
             load(&sources).and_then(|loaded| user::run(&loaded.settings, command))
+        }
+        Command::Destination { command } => {
+            load(&sources).and_then(|loaded| destination::run(&loaded.settings, command))
         }
         Command::RegistrationToken { command } => {
             load(&sources).and_then(|loaded| registration_token::run(&loaded.settings, command))

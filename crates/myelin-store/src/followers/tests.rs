@@ -173,3 +173,26 @@ async fn a_follower_may_start_late() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn what_a_killed_run_held_can_be_freed() {
+    for nodes in test_stores::both().await {
+        let store = &nodes.one;
+        free_held(store, "freed").await.unwrap();
+        let held = claim(store, "freed", 1, 0, i64::MAX).await.unwrap();
+        assert!(held.is_some());
+        assert!(claim(store, "freed", 2, 0, 10).await.unwrap().is_none());
+        free_held(store, "freed").await.unwrap();
+        let lease = claim(store, "freed", 2, 0, 10).await.unwrap().unwrap();
+        // Who held it before writes no more.
+        let mut writes = WriteSet::new();
+        advance(&mut writes, &held.unwrap(), 5);
+        let refused = store.commit(writes).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)));
+        let mut writes = WriteSet::new();
+        let longer = advance(&mut writes, &lease.prolonged(99), 5);
+        store.commit(writes).await.unwrap();
+        assert_eq!((longer.until_ms(), longer.cursor()), (99, 5));
+        nodes.close().await;
+    }
+}

@@ -22,6 +22,9 @@ pub(super) enum Notice {
     /// A user's presence.
     #[serde(rename = "p")]
     Presence(PresenceUpdate),
+    /// Another server has made a request.
+    #[serde(rename = "s")]
+    Heard(i64),
     /// A node has begun to listen: all others tell it what they know.
     #[serde(rename = "h")]
     Hello,
@@ -31,6 +34,7 @@ pub(super) enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum NoticeKey {
     Hello,
+    Heard(i64),
     Typing(i64, i64),
     Presence(i64, Option<u64>),
 }
@@ -43,6 +47,7 @@ impl Notice {
     fn key(&self) -> NoticeKey {
         match self {
             Self::Hello => NoticeKey::Hello,
+            Self::Heard(server) => NoticeKey::Heard(*server),
             Self::Typing(room, user, _) => NoticeKey::Typing(*room, *user),
             Self::Presence(update) => {
                 NoticeKey::Presence(update.user, update.lease.map(|lease| lease.device))

@@ -8,9 +8,15 @@
 //! that one of them has given means the same to the others. What a node has missed while it could
 //! not listen is told again by those who were told by the clients, and runs out by itself.
 
-use std::{collections::HashSet, time::Duration};
+mod outgoing;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::{
     Live,
@@ -26,6 +32,10 @@ use crate::{LogEntry, LogKind, room_servers::ServerChange};
 const GRACE_MS: i64 = 5_000;
 /// How much longer than a poll claims the other nodes believe it.
 const SLACK_MS: i64 = 60 * 1_000;
+/// Most servers remembered as heard of; who is left out is tried when its time has come.
+const HEARD_MAX: usize = 10_000;
+/// The other nodes are told that often that a server was heard of.
+const HEARD_EVERY_MS: i64 = 5_000;
 /// How often [`Live::pass_time`] is called.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
@@ -35,6 +45,8 @@ pub(super) struct Passing {
     state: Mutex<State>,
     /// None where this process is alone.
     outbox: Option<Outbox>,
+    /// Somebody has begun to type, or ended, or another server was heard of.
+    stirred: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +57,10 @@ struct State {
     known_from: Option<i64>,
     typing: Typing,
     presence: Presences,
+    /// Other servers that have been heard of.
+    heard: BTreeSet<i64>,
+    /// When each was last told of to the other nodes.
+    heard_ms: HashMap<i64, i64>,
     /// The time at the last tick.
     now_ms: i64,
 }
@@ -97,6 +113,7 @@ impl Passing {
         Self {
             state: Mutex::default(),
             outbox: is_shared.then(Outbox::default),
+            stirred: Notify::new(),
         }
     }
 }
@@ -120,6 +137,12 @@ impl State {
             }
             Notice::Presence(update) => {
                 self.presence.apply(sequence, update, own);
+                None
+            }
+            Notice::Heard(server) => {
+                if self.heard.len() < HEARD_MAX {
+                    self.heard.insert(server);
+                }
                 None
             }
             Notice::Hello => None,
@@ -286,6 +309,7 @@ impl Live {
             changed.flatten().collect()
         };
         self.registry.wake(&rooms);
+        self.stir(!rooms.is_empty());
     }
 
     /// Tells the others all that this node was told by clients.
@@ -336,6 +360,7 @@ impl Live {
         if let Some(room) = room {
             self.registry.wake(&[room]);
         }
+        self.stir(room.is_some());
     }
 }
 

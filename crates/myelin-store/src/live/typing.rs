@@ -127,6 +127,12 @@ impl Typing {
             .collect()
     }
 
+    /// Who types where, in the order of rooms and users.
+    pub(super) fn now(&self) -> Vec<(i64, i64)> {
+        let all = self.all(|_| true);
+        all.map(|typing| (typing.room, typing.user)).collect()
+    }
+
     /// Those of whom this node was told by their clients.
     pub(super) fn own(&self) -> Vec<TypingUser> {
         self.all(|until| until.own).collect()

@@ -2,7 +2,8 @@ use myelin_core::membership::Membership;
 
 use super::*;
 use crate::{
-    deliveries, log,
+    deliveries::{self, Delivery},
+    log,
     memberships::{self, MembershipMove, UserMembership},
     test_stores,
 };
@@ -40,6 +41,7 @@ async fn the_servers_of_a_room_follow_its_memberships() {
             ((1, 21), Some(Membership::Invite), join),
             ((1, 21), Some(join), join),
             ((2, 20), None, Membership::Invite),
+            ((4, 20), Some(Membership::Invite), leave),
             ((3, 20), None, join),
             ((3, 20), Some(join), Membership::Ban),
             ((3, 20), Some(Membership::Ban), leave),
@@ -58,6 +60,9 @@ async fn the_servers_of_a_room_follow_its_memberships() {
         assert_eq!(count(read, 1, THERE).await.unwrap(), 2);
         assert_eq!(count(read, 3, THERE).await.unwrap(), 0);
         assert_eq!(count(read, 4, THERE).await.unwrap(), 0);
+        let known = async |read: &mut Read, room| is_known(read, room, THERE).await.unwrap();
+        assert!(known(read, 1).await && known(read, 3).await && known(read, 4).await);
+        assert!(!known(read, 2).await);
         assert!(exists_other(read, HERE).await.unwrap());
         assert_eq!(list_sharing(read, 10, HERE).await.unwrap(), [THERE]);
         assert_eq!(list_sharing(read, 20, THERE).await.unwrap(), [HERE]);
@@ -87,6 +92,8 @@ async fn the_log_tells_who_came_and_who_went() {
             None,
         ];
         assert_eq!(changes, expected);
+        let of_room = list_changes(read, 1, 1).await.unwrap();
+        assert_eq!(of_room, [entries[2].clone(), entries[1].clone()]);
         let gone: Vec<_> = entries.iter().map(ServerChange::user_gone).collect();
         assert_eq!(gone, [None, Some(21), None, None]);
         nodes.close().await;
@@ -123,6 +130,15 @@ async fn the_newest_deliveries_of_a_room_are_listed_oldest_first() {
         assert_eq!(events, [3, 4]);
         let found = deliveries::list_newest(read, 1, (1, 3), 9).await.unwrap();
         assert_eq!(found.len(), 1);
+        let found = deliveries::list(read, 1, (0, 4), 2).await.unwrap();
+        let events: Vec<_> = found.iter().map(Delivery::of).collect();
+        let event = |event| Some(Delivery::Event { room: 1, event });
+        assert_eq!(events, [event(1), event(3)]);
+        let mut writes = WriteSet::new();
+        deliveries::retry(&mut writes, THERE);
+        nodes.one.commit(writes).await.unwrap();
+        let entries = log::list(read, 4, 5, 9).await.unwrap();
+        assert_eq!(Delivery::of(&entries[0]), Some(Delivery::Retry(THERE)));
         nodes.close().await;
     }
 }

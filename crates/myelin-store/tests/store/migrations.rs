@@ -16,6 +16,7 @@ const BEFORE_14: &str = "
     DROP TABLE room_servers;
     DROP TABLE destinations;
     ALTER TABLE rooms DROP COLUMN joined_remote;
+    DELETE FROM followers;
 ";
 const MIGRATION_14: &str = include_str!("../../migrations/0014_delivery.sql");
 

@@ -8,6 +8,7 @@ use std::{
 use myelin_accounts::{AccountSettings, PasswordCost, find_or_make_signing_key};
 use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::server::Server;
+use myelin_delivery::Delivery;
 use myelin_federation_api::FederationApi;
 use myelin_http::App;
 use myelin_net::Federation;
@@ -49,10 +50,11 @@ impl TestServer {
         let mut options = StoreOptions::new(self.database.url(), self.name.as_str());
         options.driven = self.simulated_nodes.is_some();
         options.several_nodes = several_nodes && options.driven;
+        let was_killed = options.driven || self.was_killed.load(Ordering::Relaxed);
         loop {
             match Store::open(options.clone()).await {
                 // Requests to a node that was killed go on until they notice it.
-                Err(OpenError::InUse(_)) if options.driven => {
+                Err(OpenError::InUse(_)) if was_killed => {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 opened => return opened.expect("the test's database opens"),
@@ -93,6 +95,8 @@ impl TestServer {
         background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         background.spawn(async move { worker.work_off_inbox(shutdown.begun()).await });
+        let (delivery, shutdown) = (Delivery::new(&rooms), app.shutdown.clone());
+        background.spawn(async move { delivery.run(shutdown.begun()).await });
         let tools = myelin_client_api::admin_router(api.clone());
         let federation = FederationApi {
             app: app.clone(),

@@ -1,4 +1,4 @@
-//! `myelin user`, `myelin registration-token` and `myelin signing-key`.
+//! `myelin user`, `myelin registration-token`, `myelin signing-key` and `myelin destination`.
 
 use std::{fs, path::Path};
 
@@ -210,4 +210,13 @@ fn the_signing_key_is_listed_and_changed() {
 fn the_signing_key_is_another_one_on_each_server() {
     let keys = [(), ()].map(|()| Dir::new().says(&["signing-key", "list"]));
     assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn destinations_are_listed_and_only_those_behind_are_tried_again() {
+    let dir = Dir::new();
+    assert_eq!(dir.says(&["destination", "list"]), "");
+    let refused = dir.run(&["destination", "retry", "there.example"]);
+    let expected = "\"there.example\" is not behind: it has been sent everything";
+    assert_eq!(refused.unwrap_err(), expected);
 }

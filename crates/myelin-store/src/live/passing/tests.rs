@@ -187,3 +187,30 @@ async fn until(condition: impl Fn() -> bool) {
     };
     timeout(SOON, met).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_sends_to_other_servers_is_told_who_types_and_who_was_heard_of() {
+    for nodes in test_stores::both().await {
+        let live = nodes.one.live();
+        live.set_typing(1_000, (3, 7), Some(9_000));
+        live.set_typing(1_000, (2, 8), Some(9_000));
+        nodes.two.live().note_heard(1_000, 20);
+        nodes.two.live().note_heard(1_001, 20);
+        nodes.two.live().note_heard(1_000, 21);
+        let mut heard = Vec::new();
+        while heard.len() < 2 || live.typing_now().len() < 2 {
+            live.stirred().await;
+            heard.extend(live.take_heard());
+        }
+        heard.sort_unstable();
+        heard.dedup();
+        assert_eq!(heard, [20, 21]);
+        assert_eq!(live.typing_now(), [(2, 8), (3, 7)]);
+        live.set_typing(1_000, (3, 7), None);
+        while live.typing_now().len() > 1 {
+            live.stirred().await;
+        }
+        assert_eq!(live.typing_now(), [(2, 8)]);
+        nodes.close().await;
+    }
+}

@@ -1,0 +1,321 @@
+//! The pass over the log: what is to be sent, and to whom.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use myelin_core::{membership::Membership, trie::TYPE_MEMBER};
+use myelin_store::{
+    LogEntry, LogKind, Store, StoreResult,
+    deliveries::Delivery as Wanted,
+    events::{self, StoredEvent},
+    log, receipts,
+    room_servers::{self, ServerChange},
+};
+use ruma::UserId;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{edus::Receipt, room_map::RoomMap, transaction::Pdu};
+
+/// Most entries that one step takes on.
+const STEP: usize = 200;
+/// Entries read at once when this node's memory does not reach back far enough.
+const READ: i64 = 1_000;
+
+/// Something to be sent.
+pub(crate) struct Outgoing {
+    /// Its position in the log.
+    pub(crate) pos: i64,
+    /// What it is.
+    pub(crate) item: Item,
+    /// The servers that are told, this one excepted.
+    pub(crate) servers: Vec<i64>,
+}
+
+/// What is sent.
+pub(crate) enum Item {
+    Pdu(Arc<Pdu>),
+    Receipt(Receipt),
+}
+
+/// What a step of the pass has found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) outgoing: Vec<Outgoing>,
+    /// Servers that an operator wants to be tried again.
+    pub(crate) retries: Vec<i64>,
+    /// Servers new in a room: room and server.
+    pub(crate) newcomers: Vec<(i64, i64)>,
+}
+
+/// The reader of the log.
+pub(crate) struct Pass {
+    store: Store,
+    /// The interned name of this server.
+    own: i64,
+    own_name: Arc<str>,
+    /// Everything up to here has been passed.
+    pub(crate) read_to: i64,
+    rooms: RoomMap,
+    /// Whether there is any other server in any room. Until there is, nothing is read.
+    pub(crate) has_others: bool,
+}
+
+impl Pass {
+    pub(crate) async fn new(store: Store, own_name: &str, cursor: i64) -> StoreResult<Self> {
+        let own = store.intern(&[own_name.as_bytes()]).await?;
+        let own = own.first().copied().unwrap_or_default();
+        let has_others = room_servers::exists_other(&mut store.read(), own).await?;
+        Ok(Self {
+            store,
+            own,
+            own_name: own_name.into(),
+            read_to: cursor,
+            rooms: RoomMap::default(),
+            has_others,
+        })
+    }
+
+    /// The interned name of this server.
+    pub(crate) fn own(&self) -> i64 {
+        self.own
+    }
+
+    /// Whether the log has more.
+    pub(crate) fn has_more(&self) -> bool {
+        self.store.live().position() > self.read_to
+    }
+
+    /// Passes the next entries.
+    pub(crate) async fn step(&mut self) -> StoreResult<Found> {
+        let (entries, read_to) = self.next().await?;
+        let mut events = self.events(&entries).await?;
+        let mut receipts = self.own_receipts(&entries).await?;
+        let mut found = Found::default();
+        for entry in &entries {
+            if let Some(change) = ServerChange::of(entry) {
+                self.has_others = true;
+                let newcomer = self.rooms.pass(entry.subject, change);
+                let newcomer = newcomer.map(|server| (entry.subject, server));
+                found.newcomers.extend(newcomer);
+            }
+            let outgoing = match Wanted::of(entry) {
+                Some(Wanted::Retry(server)) => {
+                    found.retries.push(server);
+                    None
+                }
+                Some(Wanted::Event { event, .. }) => match events.remove(&event) {
+                    Some(event) => Some(self.event(entry.pos, event).await?),
+                    None => None,
+                },
+                None if entry.kind == LogKind::Receipt => match receipts.remove(&entry.reference) {
+                    Some(receipt) => Some(self.receipt(entry, receipt).await?),
+                    None => None,
+                },
+                None => None,
+            };
+            found.outgoing.extend(outgoing);
+        }
+        self.read_to = read_to;
+        Ok(found)
+    }
+
+    /// The events that the entries want to be sent, by number.
+    async fn events(&self, entries: &[LogEntry]) -> StoreResult<BTreeMap<i64, StoredEvent>> {
+        let wanted = entries.iter().filter_map(Wanted::of);
+        let numbers: Vec<i64> = wanted
+            .filter_map(|wanted| match wanted {
+                Wanted::Event { event, .. } => Some(event),
+                Wanted::Retry(_) => None,
+            })
+            .collect();
+        let events = events::list(&mut self.store.read(), &numbers).await?;
+        Ok(events
+            .into_iter()
+            .map(|event| (event.event, event))
+            .collect())
+    }
+
+    async fn receipt(&mut self, entry: &LogEntry, receipt: Receipt) -> StoreResult<Outgoing> {
+        Ok(Outgoing {
+            pos: entry.pos,
+            item: Item::Receipt(receipt),
+            servers: self.servers(entry.subject, entry.pos).await?,
+        })
+    }
+
+    /// The other servers in a room, as of where the pass is.
+    pub(crate) async fn servers(&mut self, room: i64, pos: i64) -> StoreResult<Vec<i64>> {
+        let mut servers = self.rooms.servers(&self.store, room, pos).await?;
+        servers.retain(|server| *server != self.own);
+        Ok(servers)
+    }
+
+    /// Whether a user is one of this server's, and the user's id.
+    pub(crate) async fn local_user(&self, user: i64) -> StoreResult<Option<Arc<str>>> {
+        let name = self.store.interned(&[user]).await?;
+        let name = name.first().and_then(|name| std::str::from_utf8(name).ok());
+        let is_local = |name: &&str| server_of(name) == Some(&*self.own_name);
+        Ok(name.filter(is_local).map(Into::into))
+    }
+
+    /// An interned string, which is UTF-8.
+    pub(crate) async fn name(&self, number: i64) -> StoreResult<Arc<str>> {
+        let name = self.store.interned(&[number]).await?;
+        let name = name.first().map(|name| String::from_utf8_lossy(name));
+        Ok(name.unwrap_or_default().into())
+    }
+
+    /// The entries that tell something to be sent, and how far they reach.
+    async fn next(&self) -> StoreResult<(Vec<LogEntry>, i64)> {
+        let position = self.store.live().position();
+        if position <= self.read_to {
+            return Ok((Vec::new(), self.read_to));
+        }
+        let mut taken = 0;
+        let entries = self.store.live().entries_since(self.read_to, &mut |entry| {
+            taken += usize::from(self.is_wanted(entry));
+            self.is_wanted(entry) && taken <= STEP
+        });
+        if let Some(entries) = entries {
+            let last = entries.last().map_or(position, |entry| entry.pos);
+            let read_to = if taken > STEP {
+                last
+            } else {
+                last.max(position)
+            };
+            return Ok((entries, read_to));
+        }
+        let mut read = self.store.read();
+        let mut entries = log::list(&mut read, self.read_to, position, READ).await?;
+        let is_whole = i64::try_from(entries.len()).is_ok_and(|found| found < READ);
+        let last = entries.last().map_or(position, |entry| entry.pos);
+        entries.retain(|entry| self.is_wanted(entry));
+        Ok((entries, if is_whole { position } else { last }))
+    }
+
+    fn is_wanted(&self, entry: &LogEntry) -> bool {
+        match entry.kind {
+            LogKind::Delivery | LogKind::RoomServer => true,
+            LogKind::Receipt => self.has_others,
+            _ => false,
+        }
+    }
+
+    /// An event, with the servers that it goes to: those in the room, and the one whose user it
+    /// takes away, but not the one that it came from.
+    async fn event(&mut self, pos: i64, event: StoredEvent) -> StoreResult<Outgoing> {
+        let mut servers = self.servers(event.room, pos).await?;
+        let taken_from = self.taken_from(&event).await?;
+        if let Some(server) = taken_from.filter(|server| !servers.contains(server)) {
+            servers.push(server);
+        }
+        let sender = self.name(event.sender).await?;
+        if let Some(origin) = server_of(&sender).filter(|origin| **origin != *self.own_name) {
+            let origin = self.store.find_interned(origin.as_bytes()).await?;
+            servers.retain(|server| Some(*server) != origin);
+        }
+        Ok(Outgoing {
+            pos,
+            item: Item::Pdu(pdu(event)),
+            servers,
+        })
+    }
+
+    /// The server that loses a user by this event, or an invitation of one.
+    async fn taken_from(&self, event: &StoredEvent) -> StoreResult<Option<i64>> {
+        let Some(user) = takes_away(event) else {
+            return Ok(None);
+        };
+        let user = self.name(user).await?;
+        let Some(server) = server_of(&user).filter(|server| **server != *self.own_name) else {
+            return Ok(None);
+        };
+        let Some(server) = self.store.find_interned(server.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let mut read = self.store.read();
+        let is_known = room_servers::is_known(&mut read, event.room, server).await?;
+        Ok(is_known.then_some(server))
+    }
+
+    /// The receipts of our own users among the entries, by number.
+    async fn own_receipts(&self, entries: &[LogEntry]) -> StoreResult<BTreeMap<i64, Receipt>> {
+        let receipts = entries
+            .iter()
+            .filter(|entry| entry.kind == LogKind::Receipt);
+        let receipts: Vec<_> = receipts.cloned().collect();
+        own_receipts(&self.store, &self.own_name, &receipts).await
+    }
+}
+
+/// The public receipts of our own users that these entries tell of, by number.
+pub(crate) async fn own_receipts(
+    store: &Store,
+    own_name: &str,
+    entries: &[LogEntry],
+) -> StoreResult<BTreeMap<i64, Receipt>> {
+    let numbers: Vec<i64> = entries.iter().map(|entry| entry.reference).collect();
+    let positions: BTreeMap<i64, i64> = entries
+        .iter()
+        .map(|entry| (entry.reference, entry.pos))
+        .collect();
+    let found = receipts::list(&mut store.read(), &numbers).await?;
+    let mut own = BTreeMap::new();
+    for receipt in found.into_iter().filter(|receipt| !receipt.key.private) {
+        let names = store
+            .interned(&[receipt.key.room, receipt.key.user])
+            .await?;
+        let [room_id, user_id] = &names[..] else {
+            continue;
+        };
+        let (room_id, user_id) = (text(room_id), text(user_id));
+        if server_of(&user_id) != Some(own_name) {
+            continue;
+        }
+        let receipt = (
+            receipt.number,
+            Receipt {
+                pos: positions.get(&receipt.number).copied().unwrap_or_default(),
+                room_id,
+                user_id,
+                thread: receipt.key.thread.map(Into::into),
+                event_id: receipt.event_id.into(),
+                ts_ms: receipt.ts_ms,
+            },
+        );
+        own.insert(receipt.0, receipt.1);
+    }
+    Ok(own)
+}
+
+pub(crate) fn pdu(event: StoredEvent) -> Arc<Pdu> {
+    Arc::new(Pdu {
+        id: event.id,
+        json: event.json,
+    })
+}
+
+/// The user whom an event takes out of the room, or whose invitation it takes back.
+pub(crate) fn takes_away(event: &StoredEvent) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Member<'a> {
+        #[serde(borrow)]
+        content: &'a RawValue,
+    }
+    let user = event
+        .state_key
+        .filter(|_| event.event_type == TYPE_MEMBER)?;
+    let member: Member<'_> = serde_json::from_str(&event.json).ok()?;
+    let membership = Membership::of_content(member.content)?;
+    matches!(membership, Membership::Leave | Membership::Ban).then_some(user)
+}
+
+/// The server of a user id.
+pub(crate) fn server_of(user_id: &str) -> Option<&str> {
+    let user = <&UserId>::try_from(user_id).ok()?;
+    Some(user.server_name().as_str())
+}
+
+fn text(bytes: &[u8]) -> Arc<str> {
+    String::from_utf8_lossy(bytes).into()
+}

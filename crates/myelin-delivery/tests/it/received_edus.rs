@@ -1,0 +1,198 @@
+//! EDUs that are received.
+
+use myelin_testkit::{Peer, TestServer, encode, three_modes, wait_until};
+use ruma::ServerName;
+use serde_json::{Value, json, value::to_raw_value};
+
+use crate::support::shared_room;
+
+three_modes! {
+    typing_of_another_server_is_shown,
+    receipts_of_another_server_are_shown,
+    presence_of_another_server_is_shown,
+    cve_2019_receipts_of_somebody_elses_users_are_not_believed,
+    malformed_edus_are_dropped_alone,
+}
+
+async fn receive(server: &TestServer, origin: &str, edu_type: &str, content: Value) {
+    let edu = json!({"edu_type": edu_type, "content": content});
+    let edu = to_raw_value(&edu).unwrap();
+    let origin = <&ServerName>::try_from(origin).unwrap();
+    server.rooms().receive_edu(origin, &edu).await.unwrap();
+}
+
+/// The ephemeral events of a room in a sync.
+fn ephemeral<'a>(sync: &'a Value, room: &str, event_type: &str) -> Vec<&'a Value> {
+    let events = sync["rooms"]["join"][room]["ephemeral"]["events"].as_array();
+    let events = events.into_iter().flatten();
+    events.filter(|event| event["type"] == event_type).collect()
+}
+
+async fn typing_of_another_server_is_shown(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let typing =
+        |user: &str, typing| json!({"room_id": room_id, "user_id": user, "typing": typing});
+    // Neither users of another server than the one that speaks nor strangers to the room.
+    receive(server, "peer.example", "m.typing", typing(&alice.id, true)).await;
+    receive(
+        server,
+        "other.example",
+        "m.typing",
+        typing(bob.as_str(), true),
+    )
+    .await;
+    receive(
+        server,
+        "peer.example",
+        "m.typing",
+        typing("@eve:peer.example", true),
+    )
+    .await;
+    receive(
+        server,
+        "peer.example",
+        "m.typing",
+        typing(bob.as_str(), true),
+    )
+    .await;
+    let users = async || {
+        let sync = alice.sync(None).await;
+        let events = ephemeral(&sync, room_id, "m.typing");
+        events
+            .first()
+            .map(|event| event["content"]["user_ids"].clone())
+    };
+    wait_until("bob types", async || users().await == Some(json!([bob]))).await;
+    receive(
+        server,
+        "peer.example",
+        "m.typing",
+        typing(bob.as_str(), false),
+    )
+    .await;
+    wait_until("bob types no more", async || {
+        users().await.is_none_or(|users| users == json!([]))
+    })
+    .await;
+}
+
+async fn receipts_of_another_server_are_shown(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let event = alice.send(room_id, "read me").await;
+    let next = alice.send(room_id, "and me").await;
+    let receipt = |event: &str, ts: i64| json!({room_id: {"m.read": {bob.as_str(): {"event_ids": [event], "data": {"ts": ts}}}}});
+    receive(server, "peer.example", "m.receipt", receipt(&next, 7)).await;
+    // An older one that comes late takes nothing back.
+    receive(server, "peer.example", "m.receipt", receipt(&event, 8)).await;
+    let sync = alice.sync(None).await;
+    let receipts = ephemeral(&sync, room_id, "m.receipt");
+    let content = &receipts[0]["content"];
+    assert_eq!(content[&next]["m.read"][bob.as_str()], json!({"ts": 7}));
+    assert!(content.get(&event).is_none());
+}
+
+async fn cve_2019_receipts_of_somebody_elses_users_are_not_believed(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let event = alice.send(room_id, "read me").await;
+    let read = json!({"event_ids": [event], "data": {"ts": 7}});
+    let of = |user: &str| json!({room_id: {"m.read": {user: read}}});
+    receive(server, "peer.example", "m.receipt", of(&alice.id)).await;
+    receive(server, "other.example", "m.receipt", of(bob.as_str())).await;
+    receive(server, "peer.example", "m.receipt", of("@eve:peer.example")).await;
+    let sync = alice.sync(None).await;
+    assert!(ephemeral(&sync, room_id, "m.receipt").is_empty());
+}
+
+async fn presence_of_another_server_is_shown(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let bob = room.user("bob");
+    let push = |user: &str| {
+        json!({"push": [
+            {"user_id": user, "presence": "nonsense"},
+            7,
+            {"user_id": user, "presence": "unavailable", "last_active_ago": 5_000,
+             "status_msg": "tea"},
+        ]})
+    };
+    receive(server, "other.example", "m.presence", push(bob.as_str())).await;
+    receive(server, "peer.example", "m.presence", push(&alice.id)).await;
+    receive(server, "peer.example", "m.presence", push(bob.as_str())).await;
+    let path = format!("/presence/{}/status", encode(bob.as_str()));
+    wait_until("bob is there", async || {
+        alice.get(&path).await.ok()["presence"] == "unavailable"
+    })
+    .await;
+    let found = alice.get(&path).await.ok();
+    assert_eq!(found["status_msg"], "tea");
+    assert_eq!(found["last_active_ago"], 5_000);
+    let sync = alice.sync(None).await;
+    let events = sync["presence"]["events"].as_array().unwrap();
+    let of_bob = events.iter().find(|event| event["sender"] == bob.as_str());
+    assert_eq!(of_bob.unwrap()["content"]["presence"], "unavailable");
+    let own = alice
+        .get(&format!("/presence/{}/status", encode(&alice.id)))
+        .await
+        .ok();
+    assert_ne!(own["status_msg"], "tea");
+}
+
+async fn malformed_edus_are_dropped_alone(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let event = alice.send(room_id, "read me").await;
+    let origin = <&ServerName>::try_from("peer.example").unwrap();
+    for edu in [
+        "7",
+        "{}",
+        r#"{"edu_type":7,"content":{}}"#,
+        r#"{"edu_type":"m.typing"}"#,
+    ] {
+        let edu = serde_json::from_str(edu).unwrap();
+        let edu: Box<serde_json::value::RawValue> = edu;
+        server.rooms().receive_edu(origin, &edu).await.unwrap();
+    }
+    for (edu_type, content) in [
+        ("m.typing", json!({"room_id": 7})),
+        (
+            "m.typing",
+            json!({"room_id": "!a", "user_id": "nobody", "typing": true}),
+        ),
+        ("m.presence", json!({"push": 7})),
+        ("m.presence", json!([])),
+        ("m.receipt", json!([1, 2])),
+        ("m.direct_to_device", json!({"messages": {}})),
+        ("m.device_list_update", json!(null)),
+        ("org.example.unknown", json!({})),
+    ] {
+        receive(server, "peer.example", edu_type, content).await;
+    }
+    let good = json!({"event_ids": [event], "data": {"ts": 7}});
+    let content = json!({
+        "nonsense": {"m.read": {bob.as_str(): good}},
+        "!unknown:peer.example": {"m.read": {bob.as_str(): good}},
+        room_id: {"m.other": 7, "m.read": {
+            "@a:peer.example": 7,
+            "@b:peer.example": {"event_ids": [], "data": {"ts": 1}},
+            "@c:peer.example": {"event_ids": ["$no"], "data": {"ts": "1"}},
+            bob.as_str(): good,
+        }},
+    });
+    receive(server, "peer.example", "m.receipt", content).await;
+    let sync = alice.sync(None).await;
+    let receipts = ephemeral(&sync, room_id, "m.receipt");
+    let read = &receipts[0]["content"][&event]["m.read"];
+    assert_eq!(read.as_object().unwrap().len(), 1);
+}
