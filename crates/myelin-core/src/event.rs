@@ -19,11 +19,13 @@ use serde_json::value::RawValue as RawJsonValue;
 mod create;
 mod parse;
 mod redact;
+mod sign;
 mod verify;
 
 pub use create::{NewEvent, create};
 pub use parse::parse;
 pub use redact::redact;
+pub use sign::add_signature;
 pub use verify::{PublicKeys, Verified, VerifyError, required_servers, signing_keys, verify};
 
 use crate::json::JsonError;

@@ -9,8 +9,8 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{
-    Event, EventError, NewEvent, PublicKeys, Verified, create, from_stored, parse, redact,
-    required_servers, verify,
+    Event, EventError, NewEvent, PublicKeys, Verified, add_signature, create, from_stored, parse,
+    redact, required_servers, verify,
 };
 use crate::{
     json::{JsonError, parse_object, to_canonical},
@@ -747,5 +747,28 @@ fn redaction_keeps_the_listed_keys_of_the_event() {
         }
         expected.sort_unstable();
         assert_eq!(kept, expected, "{version}");
+    }
+}
+
+#[test]
+fn a_second_signature_stands_beside_the_first() {
+    for version in all_versions() {
+        let room = TestRoom::new(&version);
+        let event = room.unsigned_event("m.room.topic", Some(""), json!({"topic": "x", "z": {}}));
+        let other = test_server(server_name!("other.example"));
+        let signed = add_signature(&event, &version, &other).unwrap();
+        let again = parse(signed.json.as_bytes(), &version).unwrap();
+        assert_eq!(again.event_id, event.event_id);
+        let signatures = parse_object(signed.json.as_bytes()).unwrap();
+        let signatures = signatures["signatures"].as_object().unwrap();
+        let servers: Vec<&String> = signatures.keys().collect();
+        assert_eq!(servers, ["example.org", "other.example"]);
+        let mut keys = keys(&room.server);
+        keys.extend(self::keys(&other));
+        let verified = verify(&signed, &version, &keys);
+        assert!(matches!(verified, Ok(Verified::All)), "{verified:?}");
+        let redacted = redact(&signed.json, &version).unwrap();
+        let redacted = parse_object(redacted.as_bytes()).unwrap();
+        ruma::signatures::verify_json(&keys, &redacted).unwrap();
     }
 }
