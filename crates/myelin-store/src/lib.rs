@@ -36,6 +36,7 @@ mod number_blocks;
 pub mod open_rooms;
 pub mod openid_tokens;
 mod options;
+pub mod outside_memberships;
 mod postgres;
 pub mod profiles;
 mod queue;

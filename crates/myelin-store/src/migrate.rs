@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("../migrations/0010_keys.sql")),
     (11, include_str!("../migrations/0011_auth_graph.sql")),
     (12, include_str!("../migrations/0012_receiving.sql")),
+    (13, include_str!("../migrations/0013_membership.sql")),
     (14, include_str!("../migrations/0014_delivery.sql")),
     (16, include_str!("../migrations/0016_inbox.sql")),
 ];

@@ -76,6 +76,12 @@ pub fn put(writes: &mut WriteSet, room: &Room, expected: Option<i64>) {
     writes.put(&ROOMS, key, values);
 }
 
+/// Lets the set fall if the head is not the one with this version any more (None: there is no such
+/// room); for sets that do not move it.
+pub fn expect(writes: &mut WriteSet, room: i64, version: Option<i64>) {
+    writes.expect(&ROOMS, vec![room.into()], version);
+}
+
 fn from_row(row: &Row) -> StoreResult<Room> {
     Ok(Room {
         room: row.int(0)?,
