@@ -17,7 +17,7 @@ mod unban_user;
 use myelin_core::json;
 use myelin_http::{MatrixError, Routes};
 use ruma::{
-    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId,
+    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName,
     api::client::membership::{
         ThirdPartySigned, get_member_events::v3::Request as GetMemberEvents,
         get_mutual_rooms::v1::Request as GetMutualRooms,
@@ -45,11 +45,19 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         .endpoint(unban_user::unban_user)
 }
 
-/// The room that a path names by its id or its alias.
-async fn room_named(api: &ClientApi, name: OwnedRoomOrAliasId) -> Result<OwnedRoomId, Error> {
+/// The room that a path names by its id or its alias, and the servers that may help with it.
+async fn room_named(
+    api: &ClientApi,
+    name: OwnedRoomOrAliasId,
+    via: Vec<OwnedServerName>,
+) -> Result<(OwnedRoomId, Vec<OwnedServerName>), Error> {
     match OwnedRoomId::try_from(name) {
-        Ok(room_id) => Ok(room_id),
-        Err(alias) => Ok(api.rooms.resolve_alias(&alias).await?.room_id),
+        Ok(room_id) => Ok((room_id, via)),
+        Err(alias) => {
+            let target = api.rooms.resolve_alias(&alias).await?;
+            let via = via.into_iter().chain(target.servers);
+            Ok((target.room_id, via.collect()))
+        }
     }
 }
 

@@ -140,10 +140,20 @@ async fn enter(
         advance_member(rooms, head, writes, (before, &entry)).await?;
     } else if state_key == EMPTY_STRING {
         let event = entry.event.map(|(event, _)| event);
-        facts::record(writes, head.row.room, (event_type, event.as_deref()));
-        advance_settings(head, writes, (event, event_type));
+        enter_setting(head, writes, (event, event_type));
     }
     Ok(())
+}
+
+/// Keeps what the directory and the head say of the state event of a type with the empty key; None:
+/// the room has none.
+pub(crate) fn enter_setting(
+    head: &mut Head,
+    writes: &mut WriteSet,
+    (event, event_type): (StateEvent, i64),
+) {
+    facts::record(writes, head.row.room, (event_type, event.as_deref()));
+    advance_settings(head, writes, (event, event_type));
 }
 
 /// Keeps what the next events and the other tables need of the room's settings. An event of such a

@@ -96,6 +96,20 @@ impl OpenRoom<'_> {
         self.check_invitation(draft).await?;
         self.note_guest_access(draft).await?;
         let content = self.with_profile(draft).await?;
+        let (event, target) = self.build(draft, content).await?;
+        let (event, number) = self.accept(event, draft).await?;
+        if let Some(target) = target {
+            self.redact(target, (&event, number)).await?;
+        }
+        Ok((event, number))
+    }
+
+    /// The draft as an event on the head, if the rules of the room allow it; and what it redacts.
+    pub(crate) async fn build(
+        &mut self,
+        draft: &Draft<'_>,
+        content: CanonicalJsonObject,
+    ) -> Result<(Event, Option<redaction::Target>), AppendError> {
         let room_id = self.id();
         let head = self
             .locked
@@ -129,11 +143,7 @@ impl OpenRoom<'_> {
                 .map(Arc::as_ref)
         };
         auth::check(&head.version, &event, find).map_err(AppendError::Forbidden)?;
-        let (event, number) = self.accept(event, draft).await?;
-        if let Some(target) = target {
-            self.redact(target, (&event, number)).await?;
-        }
-        Ok((event, number))
+        Ok((event, target))
     }
 
     /// Advances the head by an event that has been authorised.

@@ -3,6 +3,8 @@
 mod first_event;
 mod settings;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use myelin_store::{
     StoreError,
@@ -11,8 +13,8 @@ use myelin_store::{
     transactions::Transaction,
 };
 use ruma::{
-    CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId,
-    UserId,
+    CanonicalJsonObject, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId,
+    RoomVersionId, UserId,
 };
 
 pub(crate) use first_event::empty_row;
@@ -20,8 +22,8 @@ pub use settings::{Preset, RoomSettings};
 pub(crate) use settings::{creators_rule, room_id_is_random};
 
 use crate::{
-    AppendError, ClientTransaction, Rooms, append::Draft, numbers::EventNumbers,
-    open_room::OpenRoom,
+    AppendError, ClientTransaction, InviteError, Rooms, append::Draft, membership::MEMBER,
+    numbers::EventNumbers, open_room::OpenRoom,
 };
 
 /// Most users that can be invited while a room is created: with them its events still fit one
@@ -81,9 +83,6 @@ pub enum CreateRoomError {
     /// The alias breaks the grammar.
     #[error("{0} cannot be part of an alias")]
     InvalidAlias(String),
-    /// Somebody who is invited lives on another server, which this server cannot reach.
-    #[error("{0} lives on another server, and this server does not federate")]
-    OtherServer(String),
     /// More invitations or state than a new room can take.
     #[error(
         "a new room takes at most {INVITES_MAX} invitations and {INITIAL_STATE_MAX} state events"
@@ -126,13 +125,6 @@ impl Rooms {
         if create.invite.len() > INVITES_MAX || create.initial_state.len() > INITIAL_STATE_MAX {
             return Err(CreateRoomError::TooMuch);
         }
-        if let Some(stranger) = create
-            .invite
-            .iter()
-            .find(|user| !self.server.is_local(user))
-        {
-            return Err(CreateRoomError::OtherServer(stranger.to_string()));
-        }
         let alias = create
             .alias_localpart
             .map(|localpart| self.new_alias(localpart))
@@ -161,6 +153,7 @@ impl Rooms {
             }
             let request = (creator, transaction.as_ref(), notices_for);
             if let Some(room_id) = self.try_create(&create, alias.as_deref(), request).await? {
+                self.invite_others(&create, &room_id).await?;
                 return Ok(Created { room_id, alias });
             }
             attempts.conflict()?;
@@ -219,6 +212,29 @@ impl Rooms {
         Ok(committed.map(|_| room_id))
     }
 
+    /// Invites the users of other servers to a room that was created. Those whose server does not
+    /// take it are left out: the room is there, and they can be invited again.
+    async fn invite_others(
+        &self,
+        create: &CreateRoom<'_>,
+        room_id: &RoomId,
+    ) -> Result<(), CreateRoomError> {
+        let others = create.invite.iter();
+        let others: BTreeSet<_> = others.filter(|user| !self.server.is_local(user)).collect();
+        for user in others {
+            let content = settings::invitation(create);
+            let draft = self.member_draft((create.creator, user), content).await?;
+            match self.invite_elsewhere(&draft, (room_id, user)).await {
+                Ok(_) => {}
+                Err(InviteError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::info!(%room_id, %user, %error, "not invited to a new room");
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn notice_room_of(&self, user: Option<i64>) -> Result<Option<i64>, StoreError> {
         match user {
             Some(user) => server_notice_rooms::find(&mut self.store.read(), user).await,
@@ -244,7 +260,16 @@ impl Rooms {
         create: &CreateRoom<'_>,
         alias: Option<&RoomAliasId>,
     ) -> Result<(), CreateRoomError> {
+        let is_of_other_server = |state: &InitialState| {
+            let user = <&UserId>::try_from(state.state_key.as_str());
+            let member = user.ok().filter(|_| state.event_type == MEMBER);
+            member.is_some_and(|user| !self.server.is_local(user))
+        };
         for state in settings::initial_state(create, alias) {
+            // Their servers have to sign first: see `invite_others`.
+            if is_of_other_server(&state) {
+                continue;
+            }
             let draft = self.initial_draft(create.creator, &state).await?;
             room.append(&draft).await.map_err(|error| match error {
                 AppendError::Store(error) => CreateRoomError::Store(error),

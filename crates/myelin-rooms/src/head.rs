@@ -265,6 +265,11 @@ impl Head {
         self.members.insert(user, member);
     }
 
+    /// Forgets all member events: the room has another state.
+    pub(crate) fn forget_members(&mut self) {
+        self.members.clear();
+    }
+
     /// Puts what a redaction left of an event in the place of the event.
     pub(crate) fn replace_redacted(&mut self, number: i64, pruned: Event) {
         let pruned = Arc::new(pruned);

@@ -28,6 +28,7 @@ mod send;
 mod served;
 mod server_notices;
 mod set_state;
+mod snapshot;
 mod state;
 mod summary;
 mod transaction;
@@ -54,8 +55,9 @@ pub use directory::{
 pub use edu::{EduPresence, EduReceipt, EduReceiptData, TypingEdu};
 pub use members::{EventPages, MemberFilter};
 pub use membership::{
-    ForgetError, Invite, InviteError, Join, JoinError, Knock, KnockError, Leave, LeaveError,
-    Moderation, ModerationError,
+    ForgetError, HandshakeError, Invite, InviteError, InviteState, Join, JoinAnswer, JoinError,
+    Knock, KnockError, Leave, LeaveError, MadeTemplate, MakeTemplate, Moderation, ModerationError,
+    ReceivedInvite, RemoteError, SendMember, SentMember, ThirdPartyInvite,
 };
 pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
@@ -66,6 +68,7 @@ pub use send::{RedactEvent, SendError, SendEvent};
 pub use served::{Missing, PeerView, ServedState};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;
+pub use snapshot::{Snapshot, SnapshotError, StoredSnapshot};
 pub use summary::{
     Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, SpaceRoom,
 };
@@ -74,7 +77,7 @@ pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
-use crate::{acl::ServerAcls, head::Heads};
+use crate::{acl::ServerAcls, head::Heads, membership::RemoteWork};
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
 #[derive(Clone)]
@@ -85,6 +88,7 @@ pub struct Rooms {
     remote_profiles: RemoteProfiles,
     heads: Arc<Heads>,
     acls: Arc<ServerAcls>,
+    remote: Arc<RemoteWork>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
     /// How many local changes of power or membership resolutions have undone.
@@ -101,6 +105,7 @@ impl Rooms {
             federation,
             heads: Arc::default(),
             acls: Arc::default(),
+            remote: Arc::default(),
             newest_creation_ms: Arc::default(),
             undone_changes: Arc::default(),
         }

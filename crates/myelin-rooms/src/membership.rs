@@ -7,6 +7,8 @@ mod join;
 mod knock;
 mod leave;
 mod moderate;
+mod remote;
+mod resident;
 mod restricted;
 mod third_party;
 
@@ -21,12 +23,17 @@ pub use self::{
     knock::{Knock, KnockError},
     leave::{Leave, LeaveError},
     moderate::{Moderation, ModerationError},
+    remote::RemoteError,
+    resident::{
+        HandshakeError, InviteState, JoinAnswer, MadeTemplate, MakeTemplate, ReceivedInvite,
+        SendMember, SentMember, ThirdPartyInvite,
+    },
 };
-pub(crate) use restricted::allowed_rooms;
+pub(crate) use self::{remote::RemoteWork, restricted::allowed_rooms};
 
 use crate::{AppendError, ClientTransaction, Rooms, append::Draft, numbers::EventNumbers};
 
-const MEMBER: &str = "m.room.member";
+pub(crate) const MEMBER: &str = "m.room.member";
 
 /// The key that names who has let a user into a restricted room.
 pub(crate) const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
@@ -90,7 +97,7 @@ impl Rooms {
     }
 }
 
-fn member_content(membership: Membership, reason: Option<&str>) -> CanonicalJsonObject {
+pub(crate) fn member_content(membership: Membership, reason: Option<&str>) -> CanonicalJsonObject {
     let mut content = CanonicalJsonObject::new();
     content.insert(
         "membership".to_owned(),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use myelin_core::{event::Event, resolution::ResolutionError};
 use myelin_store::{
-    StoreError, WriteSet,
+    StoreError, WriteSet, deliveries,
     events::Status,
     inbox::{self as inbox_rows, Received as Row},
 };
@@ -68,15 +68,21 @@ impl Rooms {
     /// Receives a verified event whose `prev_events` and `auth_events` are known, and waits until
     /// it is durable. One that was received before is not looked at again.
     pub async fn receive_event(&self, event: Event) -> Result<Outcome, ReceiveError> {
-        self.take_in(event, None).await
+        self.take_in(event, Along::Nothing).await
+    }
+
+    /// As [`Rooms::receive_event`], for an event that this server is to send to the others in the
+    /// room, though it is not its own: a join that came by `send_join`.
+    pub async fn receive_for_others(&self, event: Event) -> Result<Outcome, ReceiveError> {
+        self.take_in(event, Along::Deliver).await
     }
 
     /// The same for an event that waits in the inbox, which it leaves in the same commit.
     async fn receive_waiting(&self, event: &Event, row: &Row) -> Result<Outcome, ReceiveError> {
-        self.take_in(event.clone(), Some(row)).await
+        self.take_in(event.clone(), Along::LeaveInbox(row)).await
     }
 
-    async fn take_in(&self, event: Event, row: Option<&Row>) -> Result<Outcome, ReceiveError> {
+    async fn take_in(&self, event: Event, along: Along<'_>) -> Result<Outcome, ReceiveError> {
         let numbers = EventNumbers::intern(
             &self.store,
             event.type_str(),
@@ -92,13 +98,15 @@ impl Rooms {
             let outcome = match room.receive(&event, numbers).await? {
                 Received::Before(outcome) => {
                     drop(room);
-                    self.take_out(row).await?;
+                    self.take_out(along).await?;
                     return Ok(outcome);
                 }
                 Received::Now(outcome) => outcome,
             };
-            if let Some(row) = row {
-                inbox_rows::delete(&mut room.writes, row);
+            match along {
+                Along::LeaveInbox(row) => inbox_rows::delete(&mut room.writes, row),
+                Along::Deliver if outcome == Outcome::Accepted => room.deliver_newest(),
+                Along::Deliver | Along::Nothing => {}
             }
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(outcome);
@@ -109,8 +117,9 @@ impl Rooms {
 }
 
 impl Rooms {
-    async fn take_out(&self, row: Option<&Row>) -> Result<(), StoreError> {
-        if let Some(row) = row {
+    /// What an event's commit would do besides, where the event was received before.
+    async fn take_out(&self, along: Along<'_>) -> Result<(), StoreError> {
+        if let Along::LeaveInbox(row) = along {
             let mut writes = WriteSet::new();
             inbox_rows::delete(&mut writes, row);
             self.store.commit(writes).await?;
@@ -128,6 +137,16 @@ impl From<ResolveError> for ReceiveError {
     }
 }
 
+/// What the commit of an event does besides.
+#[derive(Clone, Copy)]
+enum Along<'a> {
+    Nothing,
+    /// The event is taken out of the inbox.
+    LeaveInbox(&'a Row),
+    /// The event is left to be sent to the other servers in the room.
+    Deliver,
+}
+
 /// Whether an event was new.
 enum Received {
     Now(Outcome),
@@ -135,6 +154,15 @@ enum Received {
 }
 
 impl OpenRoom<'_> {
+    /// Leaves the event that the head has moved by to be sent to the other servers in the room.
+    fn deliver_newest(&mut self) {
+        if let Some(head) = self.locked.get()
+            && head.row.joined_remote > 0
+        {
+            deliveries::insert(&mut self.writes, head.row.room, head.row.version);
+        }
+    }
+
     /// Enters an event into the set, and moves the head by it if it is accepted.
     async fn receive(
         &mut self,

@@ -91,6 +91,14 @@ impl Rooms {
             }
             let change = (membership, target, set.guest);
             self.prepare_change(&mut room, &mut draft, change).await?;
+            if membership == Membership::Invite && !self.server.is_local(target) {
+                drop(room);
+                let invited = self.invite_elsewhere(&draft, (set.room_id, target)).await;
+                return invited.map_err(|error| match error {
+                    InviteError::Store(error) => SendError::Store(error),
+                    error => SendError::Invite(error),
+                });
+            }
             let (event, _) = room.append(&draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(event.event_id.clone());

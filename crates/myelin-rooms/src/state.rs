@@ -3,7 +3,10 @@
 mod entries;
 
 use bytes::Bytes;
-use myelin_core::trie::{Changed, Difference, List, Lookup, Machine, Root, StateKey, TrieError};
+use myelin_core::trie::{
+    Changed, Difference, List, Lookup, Machine, Root, StateKey, TYPE_AVATAR, TYPE_CANONICAL_ALIAS,
+    TYPE_CREATE, TYPE_ENCRYPTION, TYPE_JOIN_RULES, TYPE_NAME, TYPE_TOPIC, TrieError,
+};
 use myelin_store::{
     Read, StoreError, StoreResult,
     events::{self, StoredEvent},
@@ -11,6 +14,17 @@ use myelin_store::{
 };
 
 use crate::Rooms;
+
+/// The state that says what a room is (spec: "Stripped state"), the create event first.
+pub(crate) const TOLD: [i64; 7] = [
+    TYPE_CREATE,
+    TYPE_NAME,
+    TYPE_AVATAR,
+    TYPE_TOPIC,
+    TYPE_JOIN_RULES,
+    TYPE_CANONICAL_ALIAS,
+    TYPE_ENCRYPTION,
+];
 
 impl Rooms {
     /// All state events at a root. Cost: the size of the state.

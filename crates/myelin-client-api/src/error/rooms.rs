@@ -6,7 +6,7 @@ use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
     DirectoryError, ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError,
-    ModerationError, NoticeError, PublishError, ReportError, SendError, UpgradeError,
+    ModerationError, NoticeError, PublishError, RemoteError, ReportError, SendError, UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -46,6 +46,38 @@ fn append(error: AppendError) -> MatrixError {
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),
         AppendError::Store(error) => error.into(),
+    }
+}
+
+/// What another server has answered: its refusals are for the client, its faults are not (spec:
+/// `send_join` and `invite`, 400).
+fn remote(error: RemoteError) -> MatrixError {
+    let message = format!("{error}.");
+    let bad_gateway =
+        |message| MatrixError::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, message);
+    match error {
+        RemoteError::NobodyToAsk(_) => MatrixError::not_found(message),
+        RemoteError::Refused {
+            status,
+            errcode,
+            room_version,
+            ..
+        } => match (status, &*errcode) {
+            (400, "M_INCOMPATIBLE_ROOM_VERSION") => {
+                let refused =
+                    MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::from(errcode), message);
+                refused.with("room_version", room_version)
+            }
+            (400, "M_UNABLE_TO_AUTHORISE_JOIN" | "M_UNABLE_TO_GRANT_JOIN") => {
+                MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::from(errcode), message)
+            }
+            (403, "") => MatrixError::forbidden(message),
+            (403, _) => MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::from(errcode), message),
+            (404, _) => MatrixError::not_found(message),
+            _ => bad_gateway(message),
+        },
+        RemoteError::Failed { .. } => bad_gateway(message),
+        RemoteError::Store(error) => error.into(),
     }
 }
 
@@ -100,6 +132,7 @@ impl From<JoinError> for Error {
                 ErrorCode::GuestAccessForbidden,
                 format!("{error}."),
             ),
+            JoinError::Remote(error) => remote(error),
             JoinError::Append(error) => append(error),
             JoinError::Store(error) => error.into(),
         })
@@ -111,7 +144,8 @@ impl From<InviteError> for Error {
         Self(match error {
             InviteError::NotInRoom { .. }
             | InviteError::AlreadyInRoom(_)
-            | InviteError::OtherServer(_) => MatrixError::forbidden(format!("{error}.")),
+            | InviteError::Overtaken(_) => MatrixError::forbidden(format!("{error}.")),
+            InviteError::Remote(error) => remote(error),
             InviteError::Append(error) => append(error),
             InviteError::Store(error) => error.into(),
         })
@@ -154,6 +188,7 @@ impl From<KnockError> for Error {
     fn from(error: KnockError) -> Self {
         Self(match error {
             KnockError::UnknownRoom(_) => MatrixError::not_found(format!("{error}.")),
+            KnockError::Remote(error) => remote(error),
             KnockError::Append(error) => append(error),
             KnockError::Store(error) => error.into(),
         })
@@ -297,7 +332,6 @@ impl From<CreateRoomError> for Error {
             CreateRoomError::InvalidAlias(_) | CreateRoomError::TooMuch => {
                 bad_request(ErrorCode::InvalidParam)
             }
-            CreateRoomError::OtherServer(_) => MatrixError::forbidden(format!("{error}.")),
             CreateRoomError::InvalidState {
                 error: error @ AppendError::InviteBlocked(_),
                 ..

@@ -21,6 +21,7 @@ pub(crate) async fn join_room_by_id(
         guest,
         reason: body.reason.as_deref(),
         third_party_signed: third_party_signed.as_ref(),
+        via: &[],
         transaction: None,
     };
     api.rooms.join(join).await?;

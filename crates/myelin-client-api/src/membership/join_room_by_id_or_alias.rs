@@ -7,7 +7,6 @@ use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Respo
 use super::{room_named, signed};
 use crate::{ClientApi, Error};
 
-// The servers in `via` matter for rooms of other servers only.
 pub(crate) async fn join_room_by_id_or_alias(
     api: ClientApi,
     client: Client<Request>,
@@ -15,7 +14,7 @@ pub(crate) async fn join_room_by_id_or_alias(
     let Client {
         user, guest, body, ..
     } = client;
-    let room_id = room_named(&api, body.room_id_or_alias).await?;
+    let (room_id, via) = room_named(&api, body.room_id_or_alias, body.via).await?;
     let third_party_signed = signed(body.third_party_signed.as_ref())?;
     let join = Join {
         room_id: &room_id,
@@ -23,6 +22,7 @@ pub(crate) async fn join_room_by_id_or_alias(
         guest,
         reason: body.reason.as_deref(),
         third_party_signed: third_party_signed.as_ref(),
+        via: &via,
         transaction: None,
     };
     api.rooms.join(join).await?;

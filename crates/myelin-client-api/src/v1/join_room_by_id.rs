@@ -21,6 +21,7 @@ pub(super) async fn join_room_by_id(
         guest: client.guest,
         reason: None,
         third_party_signed: None,
+        via: &[],
         transaction: request::transaction(&client, 1, "rooms/join"),
     };
     api.rooms.join(join).await?;

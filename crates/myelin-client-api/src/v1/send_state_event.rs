@@ -111,6 +111,7 @@ async fn set_membership(
                 guest: client.guest,
                 reason,
                 third_party_signed: None,
+                via: &[],
                 transaction: None,
             };
             api.rooms.join(join).await?;

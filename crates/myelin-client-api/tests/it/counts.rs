@@ -188,6 +188,7 @@ pub(crate) async fn room_of(server: &TestServer, creator: &User, members: usize)
                 guest: false,
                 reason: None,
                 third_party_signed: None,
+                via: &[],
                 transaction: None,
             };
             rooms.join(join).await.unwrap();

@@ -87,7 +87,7 @@ async fn refuses_whom_it_cannot_reach(server: &TestServer) {
     let remote = json!({"user_id": "@bob:elsewhere.example"});
     act(&alice, &room, "invite", remote)
         .await
-        .refused(403, "M_FORBIDDEN");
+        .refused(502, "M_UNKNOWN");
     let by_address = json!({
         "id_server": "identity.example",
         "id_access_token": "abc",

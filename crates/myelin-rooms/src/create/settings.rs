@@ -175,13 +175,18 @@ pub(super) fn initial_state(
     }
     let mut invited = BTreeSet::new();
     for user in create.invite.iter().filter(|user| invited.insert(*user)) {
-        let mut content = one("membership", "invite");
-        if create.is_direct {
-            content.insert("is_direct".to_owned(), CanonicalJsonValue::Bool(true));
-        }
-        events.push(state("m.room.member", user.as_str(), content));
+        events.push(state("m.room.member", user.as_str(), invitation(create)));
     }
     events
+}
+
+/// The content of an invitation to the room.
+pub(super) fn invitation(create: &CreateRoom<'_>) -> CanonicalJsonObject {
+    let mut content = one("membership", "invite");
+    if create.is_direct {
+        content.insert("is_direct".to_owned(), CanonicalJsonValue::Bool(true));
+    }
+    content
 }
 
 /// The topic twice: for clients of every age, and as text of a kind (spec: "Extensible events").

@@ -5,7 +5,9 @@ use myelin_store::StoreError;
 use ruma::{RoomId, UserId};
 
 use super::{member_content, scoped};
-use crate::{AppendError, ClientTransaction, Rooms, open_room::OpenRoom};
+use crate::{
+    AppendError, ClientTransaction, RemoteError, Rooms, append::Draft, open_room::OpenRoom,
+};
 
 /// An invitation.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +38,12 @@ pub enum InviteError {
     /// The target is in the room already.
     #[error("{0} is already in the room")]
     AlreadyInRoom(String),
-    /// The target lives on another server, which this server cannot reach.
-    #[error("{0} lives on another server, and this server does not federate")]
-    OtherServer(String),
+    /// The target's server was asked to sign the invitation, and did not.
+    #[error(transparent)]
+    Remote(RemoteError),
+    /// While the target's server signed the invitation, the room has come to refuse it.
+    #[error("the room refuses the invitation now: {0}")]
+    Overtaken(String),
     /// The room's rules refuse it.
     #[error("{0}")]
     Append(AppendError),
@@ -74,8 +79,41 @@ impl Rooms {
                 drop(room);
                 return Ok(self.remember_alone(transaction.as_ref(), number).await?);
             }
+            if !self.server.is_local(invite.target) {
+                drop(room);
+                self.invite_elsewhere(&draft, (invite.room_id, invite.target))
+                    .await?;
+                return Ok(self.remember_alone(transaction.as_ref(), number).await?);
+            }
             room.append(&draft).await?;
             self.remember(&mut room.writes, transaction.as_ref(), number);
+            if self.settle(room.submit()?).await?.is_some() {
+                return Ok(());
+            }
+            attempts.conflict()?;
+        }
+    }
+
+    /// Invites a user by a draft: of this server at once, of another after that has signed.
+    pub(crate) async fn invite_by_draft(
+        &self,
+        draft: &Draft<'_>,
+        (room_id, target): (&RoomId, &UserId),
+    ) -> Result<(), InviteError> {
+        if !self.server.is_local(target) {
+            return self
+                .invite_elsewhere(draft, (room_id, target))
+                .await
+                .map(|_| ());
+        }
+        let refused = || InviteError::NotInRoom {
+            sender: draft.sender.to_string(),
+            room_id: room_id.to_string(),
+        };
+        let mut attempts = self.store.attempts();
+        loop {
+            let mut room = self.open(room_id).await?.ok_or_else(refused)?;
+            room.append(draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }
@@ -89,9 +127,6 @@ impl Rooms {
         room: &mut OpenRoom<'_>,
         (target, number): (&UserId, i64),
     ) -> Result<(), InviteError> {
-        if !self.server.is_local(target) {
-            return Err(InviteError::OtherServer(target.to_string()));
-        }
         if room.membership(number).await? == Membership::Join {
             return Err(InviteError::AlreadyInRoom(target.to_string()));
         }

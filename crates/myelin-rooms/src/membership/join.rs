@@ -2,10 +2,12 @@
 
 use myelin_core::membership::Membership;
 use myelin_store::StoreError;
-use ruma::{CanonicalJsonObject, RoomId, UserId};
+use ruma::{CanonicalJsonObject, OwnedServerName, RoomId, UserId};
 
 use super::{AUTHORISED_VIA, member_content, scoped};
-use crate::{AppendError, ClientTransaction, Rooms, append::Draft, open_room::OpenRoom};
+use crate::{
+    AppendError, ClientTransaction, RemoteError, Rooms, append::Draft, open_room::OpenRoom,
+};
 
 /// A user's wish to be in a room.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,8 @@ pub struct Join<'a> {
     /// What an identity server has signed for the user, who was invited by another name
     /// (spec: "Third-party invites").
     pub third_party_signed: Option<&'a CanonicalJsonObject>,
+    /// Servers that are in the room, as far as the user knows: they are asked if this server is not.
+    pub via: &'a [OwnedServerName],
     /// Names the request, if its repetition shall not join again after a leave.
     pub transaction: Option<ClientTransaction<'a>>,
 }
@@ -43,6 +47,9 @@ pub enum JoinError {
     /// What the identity server has signed belongs to no invitation for this user.
     #[error("the room has no such third-party invitation for {0}")]
     NoThirdPartyInvite(String),
+    /// Other servers had to be asked, and did not let the user in.
+    #[error(transparent)]
+    Remote(RemoteError),
     /// The room's rules refuse it.
     #[error("{0}")]
     Append(AppendError),
@@ -52,8 +59,27 @@ pub enum JoinError {
 }
 
 impl Rooms {
-    /// Joins a user to a room. Who is in it already stays as they are: no event is made.
+    /// Joins a user to a room, by the help of other servers if this one is not in it. Who is in it
+    /// already stays as they are: no event is made.
     pub async fn join(&self, join: Join<'_>) -> Result<(), JoinError> {
+        if self.is_resident(join.room_id).await? {
+            match self.join_here(&join).await {
+                // Somebody on another server may have the power.
+                Err(JoinError::NoAuthoriser(room_id)) => {
+                    let helped = self.join_elsewhere(&join).await;
+                    return match helped {
+                        Err(JoinError::UnknownRoom(_)) => Err(JoinError::NoAuthoriser(room_id)),
+                        helped => helped,
+                    };
+                }
+                joined => return joined,
+            }
+        }
+        self.join_elsewhere(&join).await
+    }
+
+    /// Joins a user to a room that this server is in.
+    pub(crate) async fn join_here(&self, join: &Join<'_>) -> Result<(), JoinError> {
         let content = member_content(Membership::Join, join.reason);
         let mut draft = self.member_draft((join.user, join.user), content).await?;
         let transaction = scoped(join.transaction, draft.numbers.sender, join.room_id);

@@ -2,10 +2,10 @@
 
 use myelin_core::membership::Membership;
 use myelin_store::StoreError;
-use ruma::{RoomId, UserId};
+use ruma::{OwnedServerName, RoomId, UserId};
 
 use super::member_content;
-use crate::{AppendError, Rooms};
+use crate::{AppendError, RemoteError, Rooms};
 
 /// A user's request to be invited to a room.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct Knock<'a> {
     pub user: &'a UserId,
     /// Why, in words for the members.
     pub reason: Option<&'a str>,
+    /// Servers that are in the room, as far as the user knows: they are asked if this server is not.
+    pub via: &'a [OwnedServerName],
 }
 
 /// Why a user could not knock.
@@ -24,6 +26,9 @@ pub enum KnockError {
     /// This server knows no such room.
     #[error("this server does not know the room {0}")]
     UnknownRoom(String),
+    /// Other servers had to be asked, and refused.
+    #[error(transparent)]
+    Remote(RemoteError),
     /// The room's rules refuse it.
     #[error("{0}")]
     Append(AppendError),
@@ -35,6 +40,9 @@ pub enum KnockError {
 impl Rooms {
     /// Knocks on a room. Who has knocked with the same words stays as they are: no event is made.
     pub async fn knock(&self, knock: Knock<'_>) -> Result<(), KnockError> {
+        if !self.is_resident(knock.room_id).await? {
+            return self.knock_from_outside(&knock).await;
+        }
         let content = member_content(Membership::Knock, knock.reason);
         let draft = self.member_draft((knock.user, knock.user), content).await?;
         let mut attempts = self.store.attempts();

@@ -46,6 +46,15 @@ impl Rooms {
     /// Takes a user out of a room, rejects an invitation, or takes a knock back. Who has left
     /// before has left: a client whose answer was lost may ask again.
     pub async fn leave(&self, leave: Leave<'_>) -> Result<(), LeaveError> {
+        if !self.is_resident(leave.room_id).await?
+            && self.is_outside(leave.room_id, leave.user).await?
+        {
+            return self.leave_from_outside(&leave).await;
+        }
+        self.leave_here(leave).await
+    }
+
+    async fn leave_here(&self, leave: Leave<'_>) -> Result<(), LeaveError> {
         let Leave { room_id, user, .. } = leave;
         let content = member_content(Membership::Leave, leave.reason);
         let draft = self.member_draft((user, user), content).await?;

@@ -71,7 +71,7 @@ impl Rooms {
 
     /// A local user in the room with the power to invite, the most powerful first: so the answer
     /// is the same as long as the room is.
-    async fn find_authorising_user(
+    pub(crate) async fn find_authorising_user(
         &self,
         room: &mut OpenRoom<'_>,
     ) -> Result<Option<OwnedUserId>, StoreError> {

@@ -1,7 +1,8 @@
 //! Invitations to people known by an e-mail address or a telephone number.
 
 use myelin_core::membership::Membership;
-use ruma::{CanonicalJsonObject, CanonicalJsonValue, UserId};
+use myelin_store::StoreResult;
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedUserId, UserId};
 use serde::Deserialize;
 
 use super::{JoinError, member_content};
@@ -26,28 +27,41 @@ impl Rooms {
         if !matches!(membership, Membership::Leave | Membership::Knock) {
             return Ok(());
         }
-        let unknown = || JoinError::NoThirdPartyInvite(user.to_string());
+        let pending = self.pending_invite(room, (user, signed)).await?;
+        let pending = pending.filter(|(inviter, _)| self.server.is_local(inviter));
+        let (inviter, content) =
+            pending.ok_or_else(|| JoinError::NoThirdPartyInvite(user.to_string()))?;
+        let draft = self.member_draft((&inviter, user), content).await?;
+        room.append(&draft).await?;
+        Ok(())
+    }
+
+    /// Who has sent the invitation that an identity server's signature is for, and the content of
+    /// the one that takes its place.
+    pub(crate) async fn pending_invite(
+        &self,
+        room: &mut OpenRoom<'_>,
+        (user, signed): (&UserId, &CanonicalJsonObject),
+    ) -> StoreResult<Option<(OwnedUserId, CanonicalJsonObject)>> {
         let text = |key: &str| signed.get(key).and_then(CanonicalJsonValue::as_str);
-        if text("mxid") != Some(user.as_str()) {
-            return Err(unknown());
-        }
-        let token = text("token").ok_or_else(unknown)?;
+        let token = text("token").filter(|_| text("mxid") == Some(user.as_str()));
+        let Some(token) = token else {
+            return Ok(None);
+        };
         let pending = room.state_named("m.room.third_party_invite", token).await?;
-        let pending = pending
-            .filter(|event| self.server.is_local(&event.sender))
-            .ok_or_else(unknown)?;
+        let Some(pending) = pending else {
+            return Ok(None);
+        };
         // A revoked invitation is one with empty content.
-        let invitation: Invitation =
-            serde_json::from_str(pending.content.get()).map_err(|_| unknown())?;
+        let Ok(invitation) = serde_json::from_str::<Invitation>(pending.content.get()) else {
+            return Ok(None);
+        };
         let mut content = member_content(Membership::Invite, None);
         let third_party = CanonicalJsonObject::from([
             ("display_name".to_owned(), invitation.display_name.into()),
             ("signed".to_owned(), signed.clone().into()),
         ]);
         content.insert("third_party_invite".to_owned(), third_party.into());
-        let users = (&*pending.sender, user);
-        let draft = self.member_draft(users, content).await?;
-        room.append(&draft).await?;
-        Ok(())
+        Ok(Some((pending.sender.clone(), content)))
     }
 }

@@ -6,7 +6,11 @@ use myelin_core::trie::{
     StateKey, TYPE_AVATAR, TYPE_CANONICAL_ALIAS, TYPE_CREATE, TYPE_ENCRYPTION, TYPE_JOIN_RULES,
     TYPE_NAME, TYPE_TOPIC,
 };
-use myelin_store::{EMPTY_STRING, Read, StoreError, StoreResult, events::StoredEvent};
+use myelin_store::{
+    EMPTY_STRING, Read, StoreError, StoreResult,
+    events::{Status, StoredEvent},
+    outside_memberships,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -45,6 +49,9 @@ impl Syncs {
         read: &mut Read,
         member: &StoredEvent,
     ) -> StoreResult<()> {
+        if member.status == Status::Outlier {
+            return self.write_told_state(out, read, member).await;
+        }
         let keys = TOLD.map(|event_type| StateKey {
             event_type,
             state_key: EMPTY_STRING,
@@ -55,6 +62,27 @@ impl Syncs {
         out.push('[');
         for event in self.rooms.events_in_order(read, &numbers).await? {
             write_stripped(out, &event)?;
+            out.push(',');
+        }
+        write_stripped(out, member)?;
+        out.push(']');
+        Ok(())
+    }
+
+    /// The same for a room that this server is not in: what its servers have told.
+    async fn write_told_state(
+        &self,
+        out: &mut String,
+        read: &mut Read,
+        member: &StoredEvent,
+    ) -> StoreResult<()> {
+        let user = member.state_key.unwrap_or_default();
+        let outside = outside_memberships::find(read, member.room, user).await?;
+        let told = outside.filter(|outside| outside.event == member.event);
+        let told = told.map_or_else(|| "[]".to_owned(), |told| told.state);
+        let told = told.strip_suffix(']').unwrap_or("[");
+        out.push_str(told);
+        if told.len() > 1 {
             out.push(',');
         }
         write_stripped(out, member)?;

@@ -1,0 +1,148 @@
+//! Refusing invitations to rooms of others, and taking knocks back (spec: "Leaving Rooms").
+
+use myelin_core::{
+    event::{self, Event, NewEvent},
+    membership::Membership,
+};
+use myelin_store::{StoreError, events::StoredEvent};
+use ruma::{
+    OwnedEventId, RoomId, RoomVersionId, ServerName, UserId,
+    api::federation::membership::{create_leave_event, prepare_leave_event},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    Outside, RemoteError,
+    join::TEMPLATE_LIMITS,
+    template::{Template, Wanted},
+};
+use crate::{
+    Rooms,
+    membership::{Leave, LeaveError, MEMBER, member_content},
+    numbers::parse,
+};
+
+/// Servers that are asked before the user is simply gone.
+const ASKED_MAX: usize = 3;
+
+impl Rooms {
+    /// Takes a user away from a room that this server is not in. If no server in the room helps,
+    /// the user is gone here all the same: nobody has to live with an invitation of a server that
+    /// is dead.
+    pub(crate) async fn leave_from_outside(&self, leave: &Leave<'_>) -> Result<(), LeaveError> {
+        let Leave { room_id, user, .. } = *leave;
+        let _alone = self.remote.lock(room_id).await;
+        let not_in_room = || LeaveError::NotInRoom {
+            user: user.to_string(),
+            room_id: room_id.to_string(),
+        };
+        let outside = self.find_outside(room_id, user).await?;
+        let (outside, before) = outside.ok_or_else(not_in_room)?;
+        let version = RoomVersionId::try_from(outside.room_version.as_str());
+        let version = version.map_err(|_| StoreError::Malformed {
+            table: "outside_memberships",
+            reason: "not a room version",
+        })?;
+        let inviter = self.store.interned(&[before.sender]).await?;
+        let inviter = inviter
+            .first()
+            .and_then(|id| parse::<ruma::OwnedUserId>(id));
+        let candidates = self.candidates(room_id, &[], inviter.as_deref()).await?;
+        let mut event = None;
+        for server in candidates.iter().take(ASKED_MAX) {
+            match self.leave_through(server, leave).await {
+                Ok(left) => {
+                    event = Some(left);
+                    break;
+                }
+                Err(RemoteError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::info!(%room_id, %server, %error, "no help with leaving");
+                }
+            }
+        }
+        let event = match event {
+            Some(event) => event,
+            None => self.leave_alone(leave, &version, &before)?,
+        };
+        let gone = Outside {
+            event: &event,
+            version: &version,
+            membership: Membership::Leave,
+            state: "[]",
+        };
+        Ok(self.store_outside(&gone).await?)
+    }
+
+    async fn leave_through(
+        &self,
+        server: &ServerName,
+        leave: &Leave<'_>,
+    ) -> Result<Event, RemoteError> {
+        let unusable = |error: &dyn std::fmt::Display| RemoteError::unusable(server, error);
+        let Leave { room_id, user, .. } = *leave;
+        let request = prepare_leave_event::v1::Request::new(room_id.to_owned(), user.to_owned());
+        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
+        let answer = answer
+            .await
+            .map_err(|error| RemoteError::of_request(server, error))?;
+        let wanted = Wanted {
+            room_id,
+            user,
+            membership: Membership::Leave,
+        };
+        let template = Template::read(answer.room_version, &answer.event, &wanted)
+            .map_err(|error| unusable(&error))?;
+        let content = member_content(Membership::Leave, leave.reason);
+        let event = self
+            .event_of(&template, &wanted, content)
+            .map_err(|error| unusable(&error))?;
+        let pdu = RawValue::from_string(event.json.to_string());
+        let pdu = pdu.map_err(|error| unusable(&error))?;
+        let id = event.event_id.clone();
+        let request = create_leave_event::v2::Request::new(room_id.to_owned(), id, pdu);
+        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
+        answer
+            .await
+            .map_err(|error| RemoteError::of_request(server, error))?;
+        Ok(event)
+    }
+
+    /// An event that nobody but the user is ever shown.
+    fn leave_alone(
+        &self,
+        leave: &Leave<'_>,
+        version: &RoomVersionId,
+        before: &StoredEvent,
+    ) -> Result<Event, LeaveError> {
+        let before_id = OwnedEventId::try_from(before.id.as_str());
+        let before_id: Vec<OwnedEventId> = before_id.into_iter().collect();
+        let event = NewEvent {
+            room_id: Some(leave.room_id),
+            sender: leave.user,
+            event_type: MEMBER,
+            state_key: Some(leave.user.as_str()),
+            content: member_content(Membership::Leave, leave.reason),
+            redacts: None,
+            prev_events: &before_id,
+            auth_events: &before_id,
+            depth: before
+                .depth
+                .saturating_add(1)
+                .min(crate::advance::DEPTH_MAX)
+                .unsigned_abs(),
+            origin_server_ts: self.server.now_ms(),
+        };
+        event::create(event, version, &self.server)
+            .map_err(|error| LeaveError::Append(crate::AppendError::Invalid(error)))
+    }
+
+    /// Whether a user is something to a room that this server is not in.
+    pub(crate) async fn is_outside(
+        &self,
+        room_id: &RoomId,
+        user: &UserId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.find_outside(room_id, user).await?.is_some())
+    }
+}
