@@ -10,11 +10,13 @@ mod directory;
 mod discovery;
 mod error;
 mod event;
+mod membership;
 mod openid;
 mod pdus;
 mod query;
 mod refusal;
 mod settings;
+mod thirdparty;
 mod transactions;
 
 use std::sync::Arc;
@@ -68,7 +70,9 @@ fn routes() -> Routes<FederationApi> {
         .merge(directory::routes())
         .merge(discovery::routes())
         .merge(event::routes())
+        .merge(membership::routes())
         .merge(openid::routes())
         .merge(query::routes())
+        .merge(thirdparty::routes())
         .merge(transactions::routes())
 }
