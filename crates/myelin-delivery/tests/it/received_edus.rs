@@ -12,6 +12,8 @@ three_modes! {
     presence_of_another_server_is_shown,
     cve_2019_receipts_of_somebody_elses_users_are_not_believed,
     malformed_edus_are_dropped_alone,
+    a_room_that_keeps_a_server_out_hears_nothing_of_it,
+    a_transaction_brings_edus,
 }
 
 async fn receive(server: &TestServer, origin: &str, edu_type: &str, content: Value) {
@@ -195,4 +197,46 @@ async fn malformed_edus_are_dropped_alone(server: &TestServer) {
     let receipts = ephemeral(&sync, room_id, "m.receipt");
     let read = &receipts[0]["content"][&event]["m.read"];
     assert_eq!(read.as_object().unwrap().len(), 1);
+}
+
+async fn a_room_that_keeps_a_server_out_hears_nothing_of_it(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let event = alice.send(room_id, "read me").await;
+    let acl = json!({"allow": ["*"], "deny": ["PEER.example"]});
+    alice
+        .set_state(room_id, "m.room.server_acl", "", acl)
+        .await
+        .ok();
+    let typing = json!({"room_id": room_id, "user_id": bob, "typing": true});
+    receive(server, "peer.example", "m.typing", typing).await;
+    let read = json!({"event_ids": [event], "data": {"ts": 7}});
+    let receipt = json!({room_id: {"m.read": {bob.as_str(): read}}});
+    receive(server, "peer.example", "m.receipt", receipt).await;
+    let sync = alice.sync(None).await;
+    assert!(ephemeral(&sync, room_id, "m.receipt").is_empty());
+    assert!(ephemeral(&sync, room_id, "m.typing").is_empty());
+}
+
+async fn a_transaction_brings_edus(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.as_str(), room.user("bob"));
+    let content = json!({"room_id": room_id, "user_id": bob, "typing": true});
+    let typing = json!({"edu_type": "m.typing", "content": content});
+    let sent = peer
+        .transaction(server, Vec::new(), vec![json!(7), typing])
+        .await;
+    sent.ok();
+    wait_until("bob types", async || {
+        let sync = alice.sync(None).await;
+        let events = ephemeral(&sync, room_id, "m.typing");
+        events
+            .first()
+            .is_some_and(|event| event["content"]["user_ids"] == json!([bob]))
+    })
+    .await;
 }

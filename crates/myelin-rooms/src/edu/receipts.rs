@@ -51,7 +51,17 @@ impl Rooms {
             all.extend(of_users.map(|(user_id, receipt)| (room_id, user_id, receipt)));
             all.truncate(RECEIPTS_MAX);
         }
+        // Those of one room follow each other, so its list of servers is asked once.
+        let mut asked: Option<(&str, bool)> = None;
         for (room_id, user_id, receipt) in all {
+            let is_let = match asked {
+                Some((room, is_let)) if room == room_id => is_let,
+                _ => self.lets_receipts(room_id, origin).await?,
+            };
+            asked = Some((room_id, is_let));
+            if !is_let {
+                continue;
+            }
             match EduReceipt::deserialize(receipt) {
                 Ok(receipt) => {
                     self.receive_receipt(origin, room_id, (user_id, receipt))
@@ -63,6 +73,16 @@ impl Rooms {
             }
         }
         Ok(())
+    }
+
+    async fn lets_receipts(&self, room_id: &str, origin: &ServerName) -> Result<bool, StoreError> {
+        match <&RoomId>::try_from(room_id) {
+            Ok(room_id) => {
+                self.lets_server(&mut self.store.read(), room_id, origin)
+                    .await
+            }
+            Err(_) => Ok(false),
+        }
     }
 
     async fn receive_receipt(
