@@ -19,6 +19,7 @@ pub mod server;
 pub mod server_acl;
 pub mod signing_key;
 pub mod snapshot;
+pub mod transaction;
 pub mod trie;
 
 #[cfg(test)]
