@@ -17,7 +17,7 @@ use myelin_store::{Sequence, StoreError, events};
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 
 pub(crate) use self::auth_state::auth_state;
-use self::auth_state::{auth_event_ids, auth_types};
+use self::auth_state::{auth_event_ids, auth_types, raw};
 use crate::{
     advance::{DEPTH_MAX, NewRow, advance_row, advance_state, deliver, log_event, newest},
     auth_graph,
@@ -94,8 +94,9 @@ impl OpenRoom<'_> {
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
         self.check_invitation(draft).await?;
-        self.note_guest_access(draft).await?;
         let content = self.with_profile(draft).await?;
+        let (raw, key) = (raw(&content)?, (draft.event_type, draft.state_key));
+        self.note_guest_access(key, &raw).await?;
         let (event, target) = self.build(draft, content).await?;
         let (event, number) = self.accept(event, draft).await?;
         if let Some(target) = target {

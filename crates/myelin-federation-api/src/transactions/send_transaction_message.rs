@@ -4,38 +4,31 @@
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
+use myelin_core::transaction::{self, TransactionError};
 use myelin_http::{MatrixError, Peer, Raw};
 use myelin_rooms::Transaction;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::FederationApi;
 
-/// The most PDUs of a transaction.
-const PDUS_MAX: usize = 50;
-/// The most EDUs of a transaction.
-const EDUS_MAX: usize = 100;
 /// The most bytes of a transaction id.
 const TXN_ID_BYTES_MAX: usize = 255;
-
-#[derive(Deserialize)]
-struct Sent {
-    #[serde(default)]
-    pdus: Vec<Box<RawValue>>,
-    #[serde(default)]
-    edus: Vec<Box<RawValue>>,
-}
 
 pub(crate) async fn send_transaction_message(
     api: FederationApi,
     Peer { origin, body }: Peer<Raw>,
 ) -> Result<Response, MatrixError> {
-    let sent: Sent = body.json()?;
-    if sent.pdus.len() > PDUS_MAX || sent.edus.len() > EDUS_MAX {
-        return Err(MatrixError::bad_json(format!(
-            "A transaction has at most {PDUS_MAX} PDUs and {EDUS_MAX} EDUs."
-        )));
-    }
+    let sent = match transaction::parse(&body.bytes) {
+        Ok(sent) => sent,
+        Err(TransactionError::Form(error)) if error.is_data() => {
+            return Err(MatrixError::bad_json(format!("{error}.")));
+        }
+        Err(TransactionError::Form(error)) => {
+            return Err(MatrixError::not_json(format!("{error}.")));
+        }
+        Err(error @ TransactionError::TooMany) => {
+            return Err(MatrixError::bad_json(format!("{error}.")));
+        }
+    };
     let txn_id = body.path.first().map(String::as_str).unwrap_or_default();
     if txn_id.len() > TXN_ID_BYTES_MAX {
         return Err(MatrixError::invalid_param(

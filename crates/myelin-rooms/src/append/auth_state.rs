@@ -9,7 +9,7 @@ use myelin_core::{
     trie::StateKey,
 };
 use myelin_store::{Read, StoreResult};
-use ruma::OwnedEventId;
+use ruma::{CanonicalJsonObject, OwnedEventId};
 use serde_json::value::RawValue;
 
 use super::{AppendError, Draft};
@@ -23,9 +23,7 @@ pub(super) fn auth_types(
     head: &Head,
     draft: &Draft<'_>,
 ) -> Result<Vec<(String, String)>, AppendError> {
-    let content =
-        RawValue::from_string(json::to_canonical(&draft.content)).map_err(EventError::Stored);
-    let content = content.map_err(AppendError::Invalid)?;
+    let content = raw(&draft.content)?;
     auth::auth_types(
         &head.version,
         draft.event_type,
@@ -34,6 +32,12 @@ pub(super) fn auth_types(
         &content,
     )
     .map_err(AppendError::Forbidden)
+}
+
+/// A content as JSON.
+pub(super) fn raw(content: &CanonicalJsonObject) -> Result<Box<RawValue>, AppendError> {
+    let raw = RawValue::from_string(json::to_canonical(content)).map_err(EventError::Stored);
+    raw.map_err(AppendError::Invalid)
 }
 
 /// The state events at the head of these types and state keys, and the create event.

@@ -9,9 +9,10 @@ use myelin_store::{
     jobs::{self, Job, JobKind},
     memberships,
 };
-use ruma::{CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+use serde_json::value::RawValue;
 
-use crate::{Rooms, append::Draft, numbers::parse, open_room::OpenRoom};
+use crate::{Rooms, numbers::parse, open_room::OpenRoom};
 
 const GUEST_ACCESS: &str = "m.room.guest_access";
 const CAN_JOIN: &str = "can_join";
@@ -19,28 +20,18 @@ const CAN_JOIN: &str = "can_join";
 impl OpenRoom<'_> {
     /// Whether guests may join now.
     pub(super) async fn lets_guests_in(&mut self) -> Result<bool, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Content<'a> {
-            #[serde(borrow)]
-            guest_access: Cow<'a, str>,
-        }
         let access = self.state_named(GUEST_ACCESS, "").await?;
-        Ok(access.is_some_and(|event| {
-            serde_json::from_str(event.content.get())
-                .is_ok_and(|content: Content<'_>| content.guest_access == CAN_JOIN)
-        }))
+        Ok(access.is_some_and(|event| lets_in(&event.content)))
     }
 
-    /// Leaves a job behind if the draft ends the stay of the guests who are in the room.
-    pub(crate) async fn note_guest_access(&mut self, draft: &Draft<'_>) -> Result<(), StoreError> {
-        if draft.event_type != GUEST_ACCESS || draft.state_key != Some("") {
-            return Ok(());
-        }
-        let lets_in = match draft.content.get("guest_access") {
-            Some(CanonicalJsonValue::String(access)) => access == CAN_JOIN,
-            _ => false,
-        };
-        if lets_in || !self.lets_guests_in().await? {
+    /// Leaves a job behind if an event of this type and state key ends the stay of the guests who
+    /// are in the room.
+    pub(crate) async fn note_guest_access(
+        &mut self,
+        key: (&str, Option<&str>),
+        content: &RawValue,
+    ) -> Result<(), StoreError> {
+        if key != (GUEST_ACCESS, Some("")) || lets_in(content) || !self.lets_guests_in().await? {
             return Ok(());
         }
         let job = (JobKind::SendGuestsAway, self.number());
@@ -48,6 +39,17 @@ impl OpenRoom<'_> {
         let (read, writes) = (&mut self.read, &mut self.writes);
         jobs::enqueue(read, writes, job, Bytes::new(), now_ms).await
     }
+}
+
+/// Whether the content of the event says that guests may join.
+fn lets_in(content: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Content<'a> {
+        #[serde(borrow)]
+        guest_access: Cow<'a, str>,
+    }
+    serde_json::from_str(content.get())
+        .is_ok_and(|content: Content<'_>| content.guest_access == CAN_JOIN)
 }
 
 impl Rooms {

@@ -26,6 +26,9 @@ use crate::{
     state::parse,
 };
 
+/// The most ends of a room's graph that new events come after.
+const EXTREMITIES_MAX: usize = 10;
+
 /// The number that an event has or is given, and whether it is stored already.
 type Number = (i64, bool);
 
@@ -199,7 +202,10 @@ impl OpenRoom<'_> {
     ) -> Result<(), ReceiveError> {
         self.enter_graph(event, ((number, is_known), numbers))
             .await?;
+        let key = (event.type_str(), event.state_key.as_deref());
+        self.note_guest_access(key, &event.content).await?;
         let others = self.other_extremities(event);
+        let others = self.keep_few(others).await?;
         let after_all = if others.is_empty() {
             None
         } else {
@@ -250,6 +256,38 @@ impl OpenRoom<'_> {
         log_event(writes, head, number);
         self.write_with_redaction(stored, is_known).await?;
         self.heed(event, number).await
+    }
+
+    /// Those of these extremities that the room keeps beside a new one. An event names at most
+    /// [`EXTREMITIES_MAX`] before it, and a room whose ends nobody ties together must not become
+    /// slower with each of them. Ends that leave the state as another one does go first, then the
+    /// oldest; all stay in the graph, and whoever builds on one brings it back.
+    async fn keep_few(&mut self, extremities: Vec<String>) -> Result<Vec<String>, ReceiveError> {
+        if extremities.len() < EXTREMITIES_MAX {
+            return Ok(extremities);
+        }
+        let ids: Vec<&str> = extremities.iter().map(String::as_str).collect();
+        let found = events::list_by_ids(&mut self.read, &ids).await?;
+        let (mut roots, mut kept, mut alike) = (HashSet::new(), HashSet::new(), Vec::new());
+        for id in extremities.iter().rev() {
+            let Some(event) = found.iter().find(|event| event.id == *id) else {
+                continue;
+            };
+            if roots.insert(self.root_after_event(event).await?) {
+                kept.insert(id.clone());
+            } else {
+                alike.push(id.clone());
+            }
+        }
+        let free = (EXTREMITIES_MAX - 1).saturating_sub(kept.len());
+        kept.extend(alike.into_iter().take(free));
+        let mut few: Vec<String> = extremities
+            .into_iter()
+            .filter(|id| kept.contains(id))
+            .collect();
+        let surplus = few.len().saturating_sub(EXTREMITIES_MAX - 1);
+        few.drain(..surplus);
+        Ok(few)
     }
 
     /// The extremities that an event does not come after.

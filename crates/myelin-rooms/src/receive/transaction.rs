@@ -1,16 +1,19 @@
 //! Transactions of other servers: what they hold is taken into the inbox and acknowledged.
 
-use std::{collections::BTreeMap, collections::HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use myelin_core::event::{self, Event};
+use myelin_core::{
+    event::{self, Event},
+    transaction::{claimed_id, room_of},
+};
 use myelin_store::{
     Read, StoreError, StoreResult, WriteSet,
     inbox::{self, Received},
     received_transactions, room_servers, rooms,
 };
 use ruma::{OwnedRoomId, RoomVersionId, ServerName};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::Rooms;
@@ -196,22 +199,7 @@ fn received(
 
 /// The answer names events by their ids, so only one that says its own can be told of.
 fn refuse(answer: &mut Answer, pdu: &RawValue, error: &'static str) {
-    #[derive(Deserialize)]
-    struct Named {
-        event_id: String,
-    }
-    if let Ok(Named { event_id }) = serde_json::from_str(pdu.get())
-        && event_id.len() <= 255
-    {
+    if let Some(event_id) = claimed_id(pdu) {
         answer.pdus.insert(event_id, Fate { error: Some(error) });
     }
-}
-
-fn room_of(pdu: &RawValue) -> Option<OwnedRoomId> {
-    #[derive(Deserialize)]
-    struct Placed {
-        room_id: OwnedRoomId,
-    }
-    let placed: Option<Placed> = serde_json::from_str(pdu.get()).ok();
-    placed.map(|placed| placed.room_id)
 }
