@@ -14,7 +14,9 @@ three_modes!(
     auth_events_of_another_room_are_refused,
     redactions_take_effect_in_either_order,
     the_create_event_is_not_redacted,
-    a_huge_depth_blocks_nobody
+    a_huge_depth_blocks_nobody,
+    both_sides_of_a_fork_are_in_the_room,
+    a_room_has_few_ends
 );
 
 fn bodies(timeline: &Value) -> Vec<&str> {
@@ -283,4 +285,65 @@ async fn a_huge_depth_blocks_nobody(server: &TestServer) {
     alice.send(&room_id, "two").await;
     let history = alice.messages(&room_id, "dir=b&limit=3").await.ok();
     assert_eq!(bodies(&history["chunk"]), ["two", "one", "deep"]);
+}
+
+async fn both_sides_of_a_fork_are_in_the_room(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room_id = alice.create_public_room().await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let mut room = PeerRoom::joined(&peer, server, (&alice, &room_id), "bob").await;
+    // Neither side has heard of what the other one does.
+    let carol = room.user("carol");
+    let join = json!({"membership": "join"});
+    let join = room.set(&carol, "m.room.member", carol.as_str(), join);
+    let topic = json!({"topic": "Forks"});
+    alice
+        .set_state(&room_id, "m.room.topic", "", topic)
+        .await
+        .ok();
+    room.receive(server, &join).await;
+
+    assert_eq!(
+        alice.state(&room_id, "m.room.topic", "").await.ok()["topic"],
+        "Forks"
+    );
+    let member = alice
+        .state(&room_id, "m.room.member", carol.as_str())
+        .await
+        .ok();
+    assert_eq!(member["membership"], "join");
+    // What is sent next comes after both.
+    let next = alice.send(&room_id, "after both").await;
+    let path = format!(
+        "/_matrix/federation/v1/event/{}",
+        myelin_testkit::encode(&next)
+    );
+    let pdu = peer.get(server, &path).await.ok()["pdus"][0].clone();
+    assert_eq!(pdu["prev_events"].as_array().unwrap().len(), 2, "{pdu}");
+    let said = room.message(&carol, "me too");
+    room.receive(server, &said).await;
+    let history = alice.messages(&room_id, "dir=b&limit=2").await.ok();
+    assert_eq!(bodies(&history["chunk"]), ["me too", "after both"]);
+}
+
+/// Synapse #1760, #8612: a room whose ends nobody ties together must not become slow.
+async fn a_room_has_few_ends(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room_id = alice.create_public_room().await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room = PeerRoom::joined(&peer, server, (&alice, &room_id), "bob").await;
+    let bob = room.user("bob");
+    for number in 0..30 {
+        let event = room.clone().message(&bob, &number.to_string());
+        room.receive(server, &event).await;
+    }
+    let next = alice.send(&room_id, "next").await;
+    let path = format!(
+        "/_matrix/federation/v1/event/{}",
+        myelin_testkit::encode(&next)
+    );
+    let pdu = peer.get(server, &path).await.ok()["pdus"][0].clone();
+    assert_eq!(pdu["prev_events"].as_array().unwrap().len(), 10, "{pdu}");
+    let history = alice.messages(&room_id, "dir=b&limit=50").await.ok();
+    assert_eq!(bodies(&history["chunk"]).len(), 31);
 }
