@@ -8,3 +8,4 @@ mod many;
 mod received_edus;
 mod sending;
 mod support;
+mod two_servers;
