@@ -5,11 +5,13 @@ use std::time::Duration;
 use myelin_core::event::Event;
 use myelin_net::Limits;
 use myelin_store::{StoreError, StoreResult, rooms};
-use ruma::{OwnedEventId, ServerName, UInt, api::federation::event::get_missing_events};
+use ruma::{
+    OwnedEventId, RoomVersionId, ServerName, UInt, api::federation::event::get_missing_events,
+};
 use serde_json::value::RawValue;
 
 use super::{
-    ReceiveError,
+    Outcome, ReceiveError,
     inbox::{Place, still_missing},
 };
 use crate::Rooms;
@@ -25,6 +27,28 @@ const LIMITS: Limits = Limits {
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
 
 impl Rooms {
+    /// Receives a verified event that another server has answered with, after what comes before it
+    /// if that is not known here.
+    pub(crate) async fn receive_with_help(
+        &self,
+        origin: &ServerName,
+        version: &RoomVersionId,
+        event: Event,
+    ) -> Result<Outcome, ReceiveError> {
+        let error = match self.receive_event(event.clone()).await {
+            Err(error @ ReceiveError::MissingPrev(_)) => error,
+            received => return received,
+        };
+        let room = self.find_number(&event.room_id).await?;
+        let place = Place {
+            room: room.ok_or(ReceiveError::UnknownRoom)?,
+            room_id: event.room_id.clone(),
+            version: version.clone(),
+        };
+        self.fetch_missing(&place, origin, &event, &error).await?;
+        self.receive_event(event).await
+    }
+
     /// Fetches what an event needs from the server that sent it, and receives it. It is no error if
     /// it cannot be had: whoever wants the event sees that it still cannot be received.
     pub(super) async fn fetch_missing(

@@ -77,21 +77,9 @@ impl Rooms {
 
     async fn join_with_help(&self, joining: Joining) -> Result<(), JoinError> {
         let _alone = self.remote.lock(&joining.room_id).await;
-        if self.is_resident(&joining.room_id).await? {
-            // Another came in while this one waited.
-            let again = Join {
-                room_id: &joining.room_id,
-                user: &joining.user,
-                guest: joining.guest,
-                reason: joining.reason.as_deref(),
-                third_party_signed: None,
-                via: &[],
-                transaction: None,
-            };
-            match Box::pin(self.join_here(&again)).await {
-                Err(JoinError::NoAuthoriser(_)) => {}
-                joined => return joined,
-            }
+        // Another may have come in while this one waited.
+        if self.join_if_resident(&joining).await? {
+            return Ok(());
         }
         let mut told = RemoteError::NobodyToAsk(joining.room_id.to_string());
         for server in &joining.candidates {
@@ -105,7 +93,32 @@ impl Rooms {
                 }
             }
         }
+        // Another node may have been faster.
+        if self.join_if_resident(&joining).await? {
+            return Ok(());
+        }
         Err(JoinError::Remote(told))
+    }
+
+    /// Joins the user without help, if this server is in the room; false where it takes help.
+    async fn join_if_resident(&self, joining: &Joining) -> Result<bool, JoinError> {
+        if !self.is_resident(&joining.room_id).await? {
+            return Ok(false);
+        }
+        let join = Join {
+            room_id: &joining.room_id,
+            user: &joining.user,
+            guest: joining.guest,
+            reason: joining.reason.as_deref(),
+            third_party_signed: None,
+            via: &[],
+            transaction: None,
+        };
+        match Box::pin(self.join_here(&join)).await {
+            Ok(()) => Ok(true),
+            Err(JoinError::NoAuthoriser(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn join_through(
@@ -203,7 +216,7 @@ impl Rooms {
         let Some(join) = self.publish(room, snapshot, join).await? else {
             return Ok(());
         };
-        match self.receive_event(join).await {
+        match self.receive_with_help(server, version, join).await {
             Ok(Outcome::Accepted | Outcome::SoftFailed { .. }) => Ok(()),
             Ok(Outcome::Rejected { reason }) => Err(RemoteError::unusable(server, reason)),
             Err(ReceiveError::Store(error)) => Err(error.into()),
