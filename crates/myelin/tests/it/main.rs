@@ -7,6 +7,7 @@
 
 mod accounts;
 mod config;
+mod federation;
 mod full_disk;
 mod jobs;
 mod process;
