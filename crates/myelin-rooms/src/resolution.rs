@@ -118,13 +118,14 @@ impl Loader<'_> {
         for chunk in wanted.chunks(CHUNK) {
             found.extend(auth_graph::list_citing(self.read, chunk).await?);
         }
-        for (question, places) in &mut found {
-            if question.before.is_some() {
-                continue;
-            }
-            let pending = self.pending.places.values();
-            let citing = pending.filter(|place| place.auth_events.contains(&question.event));
-            places.splice(..0, citing.cloned());
+        let pending = self.pending.places.values();
+        for place in pending {
+            let cites = |question: &Citing| place.auth_events.contains(&question.event);
+            // Only what was asked for is told with it.
+            found.retain(|(question, _)| wanted.contains(question) || !cites(question));
+            let first = found.iter_mut();
+            let first = first.filter(|(it, _)| it.before.is_none() && cites(it));
+            first.for_each(|(_, places)| places.insert(0, place.clone()));
         }
         Ok(found)
     }

@@ -49,18 +49,7 @@ impl AuthDifference {
     /// Goes on: the difference, or None while something has to be loaded.
     pub(super) fn advance(&mut self, known: &mut Known) -> Option<BTreeSet<i64>> {
         loop {
-            self.arrivals.retain(|event| match known.place(*event) {
-                Some(Some(place)) => {
-                    self.queue
-                        .entry(place.generation)
-                        .or_default()
-                        .insert(*event);
-                    false
-                }
-                // What was not accepted is in no state and in no auth chain.
-                Some(None) => false,
-                None => true,
-            });
+            self.arrive(known);
             if !self.arrivals.is_empty() {
                 return None;
             }
@@ -70,6 +59,25 @@ impl AuthDifference {
             self.advance_searches(known);
             if !self.searches.is_empty() {
                 return None;
+            }
+        }
+    }
+
+    /// Puts events where they are in the graph.
+    fn arrive(&mut self, known: &mut Known) {
+        for event in std::mem::take(&mut self.arrivals) {
+            match known.place(event) {
+                Some(Some(place)) => {
+                    let generation = self.queue.entry(place.generation).or_default();
+                    generation.insert(event);
+                }
+                // What was not accepted is in no state and in no auth chain.
+                Some(None) => {}
+                None => {
+                    // The search, if there has to be one, begins with what cites it.
+                    known.citing(event, 0, 0);
+                    self.arrivals.insert(event);
+                }
             }
         }
     }

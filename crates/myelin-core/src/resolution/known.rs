@@ -1,7 +1,7 @@
 //! What a resolution has been given so far, and what it asks for.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -40,6 +40,10 @@ pub struct Citing {
     pub before: Option<i64>,
     /// At most so many.
     pub limit: usize,
+    /// The search has come a long way: besides the answer, the newest that cites the event may be told,
+    /// the newest that cites that one, and so on for so many steps, each as the answer to a question for
+    /// one. They may save round trips.
+    pub climb: usize,
 }
 
 /// What was loaded of that.
@@ -49,7 +53,8 @@ pub struct Found {
     pub nodes: Vec<(NodeHash, Arc<[u8]>)>,
     /// Places in the graph.
     pub graph: Vec<AuthNode>,
-    /// For each question the places of the events that cite, in descending order.
+    /// For each question the places of the events that cite, in descending order. Answers to other
+    /// questions are taken if nothing is known of them.
     pub citing: Vec<(Citing, Vec<AuthNode>)>,
     /// Events that were not rejected.
     pub events: Vec<StateEvent>,
@@ -109,7 +114,8 @@ pub(super) struct Known {
     wanted_nodes: BTreeSet<NodeHash>,
     wanted_graph: BTreeSet<i64>,
     wanted_events: BTreeSet<i64>,
-    wanted_citing: BTreeSet<i64>,
+    /// Each with how far the newest may be followed.
+    wanted_citing: BTreeMap<i64, usize>,
 }
 
 /// The events that cite an event, as far as they are known.
@@ -135,7 +141,7 @@ impl Known {
             wanted_nodes: BTreeSet::new(),
             wanted_graph: BTreeSet::new(),
             wanted_events: BTreeSet::new(),
-            wanted_citing: BTreeSet::new(),
+            wanted_citing: BTreeMap::new(),
         }
     }
 
@@ -182,13 +188,21 @@ impl Known {
     }
 
     /// The events that cite an event from the `from`th on, newest first, and whether these are all.
-    pub(super) fn citing(&mut self, event: i64, from: usize) -> Option<(&[i64], bool)> {
+    ///
+    /// `climb` says how far the newest may be followed if they are not known yet.
+    pub(super) fn citing(
+        &mut self,
+        event: i64,
+        from: usize,
+        climb: usize,
+    ) -> Asked<(&[i64], bool)> {
         let is_known = self
             .citing
             .get(&event)
             .is_some_and(|cited| cited.is_complete || cited.by.len() > from);
         if !is_known {
-            self.wanted_citing.insert(event);
+            let wanted = self.wanted_citing.entry(event).or_default();
+            *wanted = climb.max(*wanted);
             return None;
         }
         let cited = self.citing.get(&event)?;
@@ -202,13 +216,13 @@ impl Known {
             citing: self
                 .wanted_citing
                 .iter()
-                .map(|event| self.question(*event))
+                .map(|(event, climb)| self.question(*event, *climb))
                 .collect(),
             events: self.wanted_events.iter().copied().collect(),
         }
     }
 
-    fn question(&self, event: i64) -> Citing {
+    fn question(&self, event: i64, climb: usize) -> Citing {
         let known = self.citing.get(&event).map_or(&[][..], |cited| &cited.by);
         Citing {
             event,
@@ -217,6 +231,7 @@ impl Known {
                 0 => CITING_FIRST,
                 some => (some * 8).min(CITING_MAX),
             },
+            climb,
         }
     }
 
@@ -239,8 +254,10 @@ impl Known {
         }
         for (question, citing) in found.citing {
             let cited = self.citing.entry(question.event).or_default();
-            cited.is_complete = citing.len() < question.limit;
-            cited.by.extend(citing.iter().map(|node| node.event));
+            if cited.by.last().copied() == question.before {
+                cited.is_complete = citing.len() < question.limit;
+                cited.by.extend(citing.iter().map(|node| node.event));
+            }
             self.wanted_citing.remove(&question.event);
             for node in citing {
                 self.learn(node);

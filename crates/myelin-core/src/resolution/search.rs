@@ -6,12 +6,20 @@
 //! mostly still in force. Only an event that nobody builds on any more has all of its descendants
 //! looked at, and those are known from then on.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 
-use super::{conflicts::Conflicts, known::Known};
+use super::{
+    conflicts::Conflicts,
+    known::{Asked, Known},
+};
 
 /// Events from which a search goes on at the same time.
 const WIDTH: usize = 4;
+
+/// A search that has met so many events has a long way to go.
+const LONG: usize = 32;
+/// How far it then follows the newest at once.
+const CLIMB: usize = 128;
 
 /// What the searches of one resolution have found out.
 #[derive(Debug, Default)]
@@ -38,7 +46,8 @@ pub(super) struct Search {
     open: Vec<Open>,
     /// Events that may be entries in which the forks agree.
     candidates: Vec<i64>,
-    seen: HashSet<i64>,
+    /// All events met, each with that which led to it, which it cites.
+    met: HashMap<i64, i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +69,7 @@ impl Search {
             )]),
             open: Vec::new(),
             candidates: vec![event],
-            seen: HashSet::from([event]),
+            met: HashMap::from([(event, event)]),
         }
     }
 
@@ -72,26 +81,38 @@ impl Search {
         verdicts: &mut Verdicts,
     ) -> Option<bool> {
         loop {
-            if self.has_agreed_entry(known, conflicts)? {
+            if let Some(found) = self.agreed_entry(known, conflicts)? {
+                self.found(found, verdicts);
                 return Some(true);
             }
             if self.open.is_empty() {
-                let next = std::iter::from_fn(|| self.frontier.pop()).take(WIDTH);
-                self.open = next.map(|(_, open)| open).collect();
+                self.open_next();
             }
             if self.open.is_empty() {
-                let nowhere = self.seen.iter().map(|event| (*event, false));
+                let nowhere = self.met.keys().map(|event| (*event, false));
                 verdicts.0.extend(nowhere);
                 return Some(false);
             }
-            if self.climb(known, verdicts)? {
+            if let Some(found) = self.climb(known, verdicts)? {
+                self.found(found, verdicts);
                 return Some(true);
             }
         }
     }
 
-    /// Whether one of the candidates is an entry in which all forks agree.
-    fn has_agreed_entry(&mut self, known: &mut Known, conflicts: &Conflicts) -> Option<bool> {
+    /// With an event all that led to it is in all auth chains, so that no search goes there again.
+    fn found(&self, mut event: i64, verdicts: &mut Verdicts) {
+        while let Some(cited) = self.met.get(&event) {
+            verdicts.set(event, true);
+            if *cited == event {
+                return;
+            }
+            event = *cited;
+        }
+    }
+
+    /// That of the candidates which is an entry in which all forks agree.
+    fn agreed_entry(&mut self, known: &mut Known, conflicts: &Conflicts) -> Asked<Option<i64>> {
         let mut unknown = Vec::new();
         for event in std::mem::take(&mut self.candidates) {
             let Some(place) = known.known_place(event) else {
@@ -102,20 +123,22 @@ impl Search {
                 continue;
             }
             match known.entry(key) {
-                Some(entry) if entry == Some(event) => return Some(true),
+                Some(entry) if entry == Some(event) => return Some(Some(event)),
                 Some(_) => {}
                 None => unknown.push(event),
             }
         }
         self.candidates = unknown;
-        self.candidates.is_empty().then_some(false)
+        self.candidates.is_empty().then_some(None)
     }
 
-    /// Looks at what cites the open events; whether one of those is in all auth chains.
-    fn climb(&mut self, known: &mut Known, verdicts: &Verdicts) -> Option<bool> {
+    /// Looks at what cites the open events, for one that is known to be in all auth chains.
+    fn climb(&mut self, known: &mut Known, verdicts: &Verdicts) -> Asked<Option<i64>> {
+        let climb = if self.is_long() { CLIMB } else { 0 };
         let mut waiting = Vec::new();
         for open in std::mem::take(&mut self.open) {
-            let Some((citing, is_complete)) = known.citing(open.event, open.looked_at) else {
+            let Some((citing, is_complete)) = known.citing(open.event, open.looked_at, climb)
+            else {
                 waiting.push(open);
                 continue;
             };
@@ -123,10 +146,13 @@ impl Search {
                 let looked_at = open.looked_at + citing.len();
                 self.frontier.push((*last, Open { looked_at, ..open }));
             }
-            let new = citing.iter().copied();
-            let new: Vec<i64> = new.filter(|event| self.seen.insert(*event)).collect();
-            if new.iter().any(|event| verdicts.get(*event) == Some(true)) {
-                return Some(true);
+            let mut new = citing.to_vec();
+            new.retain(|event| !self.met.contains_key(event));
+            self.met
+                .extend(new.iter().map(|event| (*event, open.event)));
+            let mut in_all = new.iter().filter(|it| verdicts.get(**it) == Some(true));
+            if let Some(found) = in_all.next() {
+                return Some(Some(*found));
             }
             // Above those that are not in all is nothing that is.
             let unknown = new.into_iter();
@@ -134,7 +160,18 @@ impl Search {
             unknown.for_each(|event| self.meet(event));
         }
         self.open = waiting;
-        (self.open.is_empty() || !self.candidates.is_empty()).then_some(false)
+        (self.open.is_empty() || !self.candidates.is_empty()).then_some(None)
+    }
+
+    fn open_next(&mut self) {
+        // On a long way the newest goes first, for what it leads to may be known already.
+        let width = if self.is_long() { 1 } else { WIDTH };
+        let next = std::iter::from_fn(|| self.frontier.pop()).take(width);
+        self.open = next.map(|(_, open)| open).collect();
+    }
+
+    fn is_long(&self) -> bool {
+        self.met.len() >= LONG
     }
 
     fn meet(&mut self, event: i64) {

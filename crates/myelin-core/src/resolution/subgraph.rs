@@ -138,7 +138,7 @@ impl Climb {
     fn advance(&mut self, known: &mut Known) -> Option<bool> {
         let mut waiting = Vec::new();
         while let Some((event, looked_at)) = self.open.pop() {
-            let Some((citing, is_complete)) = known.citing(event, looked_at) else {
+            let Some((citing, is_complete)) = known.citing(event, looked_at, 0) else {
                 waiting.push((event, looked_at));
                 continue;
             };

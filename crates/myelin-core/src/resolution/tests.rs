@@ -1,4 +1,5 @@
 mod cases;
+mod cost;
 mod oracle;
 mod random;
 mod version1;

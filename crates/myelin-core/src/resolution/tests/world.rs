@@ -2,25 +2,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
-use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, UserId, server_name, user_id};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, UserId, user_id};
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
 use crate::{
     auth,
-    environment::Chance,
-    event::{Event, NewEvent, create},
+    event::{Event, from_stored},
     resolution::{
         AuthKey, AuthNode, Citing, Found, Resolution, ResolutionError, Resolved, StateEvent, Wanted,
     },
-    server::Server,
-    test_support::{object, test_server},
     trie::{Apply, EMPTY_STATE_KEY, NodeHash, Root, StateKey, TrieError, WELL_KNOWN_TYPES, drive},
 };
 
@@ -35,25 +30,12 @@ pub(super) struct Reads {
     pub(super) events: usize,
 }
 
-/// Makes ids that do not repeat, where events are not named by their hashes.
-struct Ids(AtomicU64);
-
-impl Chance for Ids {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(16) {
-            let number = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-            let hash: [u8; 20] = Sha1::digest(number).into();
-            chunk.copy_from_slice(&hash[..chunk.len()]);
-        }
-    }
-}
-
 /// A room.
 pub(super) struct World {
     pub(super) version: RoomVersionId,
-    server: Server,
     room_id: OwnedRoomId,
     names: HashMap<String, i64>,
+    ids: HashMap<OwnedEventId, i64>,
     nodes: HashMap<NodeHash, Arc<[u8]>>,
     /// By number.
     pub(super) events: BTreeMap<i64, Arc<Event>>,
@@ -89,12 +71,9 @@ impl World {
         names.insert(String::new(), EMPTY_STATE_KEY);
         let mut world = World {
             version: version.clone(),
-            server: Server {
-                chance: Arc::new(Ids(AtomicU64::new(0))),
-                ..test_server(server_name!("example.org"))
-            },
             room_id: ruma::room_id!("!room:example.org").to_owned(),
             names,
+            ids: HashMap::new(),
             nodes: HashMap::new(),
             events: BTreeMap::new(),
             places: HashMap::new(),
@@ -157,13 +136,10 @@ impl World {
     pub(super) fn add(&mut self, prev: &[i64], draft: &Draft<'_>) -> Result<i64, String> {
         let before = self.resolve_after(prev);
         let event = self.build(prev, before, draft);
-        let state = self.state_at(before);
+        let state = self.auth_state(before, draft);
         let find = |event_type: &str, state_key: &str| {
-            let key = StateKey {
-                event_type: *self.names.get(event_type)?,
-                state_key: *self.names.get(state_key)?,
-            };
-            Some(&*self.events[state.get(&key)?])
+            let mut events = state.values().map(|number| &*self.events[number]);
+            events.find(|event| event.is(event_type, state_key))
         };
         auth::check(&self.version, &event, find).map_err(|error| error.to_string())?;
         Ok(self.store(event, before))
@@ -176,7 +152,27 @@ impl World {
         self.store(event, before)
     }
 
-    fn build(&mut self, prev: &[i64], before: Root, draft: &Draft<'_>) -> Event {
+    /// Adds an event after one other that is known to be allowed, which tests of large rooms need not ask.
+    pub(super) fn grow(&mut self, prev: i64, said: &Said<'_>, ts: u64) -> i64 {
+        self.force(&[prev], &said.draft(ts))
+    }
+
+    /// Adds an event that cites what it pleases.
+    pub(super) fn cite(&mut self, prev: i64, cited: &[i64], said: &Said<'_>, ts: u64) -> i64 {
+        let before = self.after(prev);
+        let room_id = self.room_id.clone();
+        let event = self.make(&said.draft(ts), Some(&room_id), &[prev], cited);
+        self.store(event, before)
+    }
+
+    /// What the rules look at, the create event included.
+    fn auth_state(&mut self, before: Root, draft: &Draft<'_>) -> StateMap {
+        let mut keys = self.auth_keys_of(draft);
+        keys.push(self.key("m.room.create", ""));
+        self.lookup(before, &keys)
+    }
+
+    fn auth_keys_of(&mut self, draft: &Draft<'_>) -> Vec<StateKey> {
         let content = serde_json::value::to_raw_value(&draft.content).unwrap();
         let types = auth::auth_types(
             &self.version,
@@ -185,48 +181,49 @@ impl World {
             draft.state_key,
             &content,
         );
-        let keys: Vec<StateKey> = types
-            .unwrap()
-            .iter()
-            .map(|(event_type, state_key)| self.key(event_type, state_key))
-            .collect();
-        let state = self.lookup(before, &keys);
-        let id = |number: &i64| self.events[number].event_id.clone();
-        let mut auth_events: Vec<OwnedEventId> = state.values().map(id).collect();
-        auth_events.sort();
-        let prev: Vec<OwnedEventId> = prev.iter().map(id).collect();
-        let room_id = self.room_id.clone();
-        self.make(draft, Some(&room_id), &prev, &auth_events)
+        let types = types.unwrap().into_iter();
+        types
+            .map(|(event_type, state_key)| self.key(&event_type, &state_key))
+            .collect()
     }
 
+    fn build(&mut self, prev: &[i64], before: Root, draft: &Draft<'_>) -> Event {
+        let keys = self.auth_keys_of(draft);
+        let auth_events: Vec<i64> = self.lookup(before, &keys).into_values().collect();
+        let room_id = self.room_id.clone();
+        self.make(draft, Some(&room_id), prev, &auth_events)
+    }
+
+    /// An event as it would come out of the database: nobody looks at its hashes and signatures.
     fn make(
         &self,
         draft: &Draft<'_>,
         room_id: Option<&OwnedRoomId>,
-        prev: &[OwnedEventId],
-        auth_events: &[OwnedEventId],
+        prev: &[i64],
+        auth_events: &[i64],
     ) -> Event {
-        let depth = |id: &OwnedEventId| self.by_id(id).map_or(0, |event| event.depth);
-        let new = NewEvent {
-            room_id: room_id.map(|id| &**id),
-            sender: draft.sender,
-            event_type: draft.event_type,
-            state_key: draft.state_key,
-            content: object(draft.content.clone()),
-            redacts: None,
-            prev_events: prev,
-            auth_events,
-            depth: 1 + prev.iter().map(depth).max().unwrap_or(0),
-            origin_server_ts: draft.ts,
-        };
-        create(new, &self.version, &self.server).unwrap()
-    }
-
-    fn by_id(&self, id: &OwnedEventId) -> Option<&Arc<Event>> {
-        self.events
-            .values()
-            .rev()
-            .find(|event| event.event_id == *id)
+        let id = |number: &i64| &self.events[number].event_id;
+        let depth = prev.iter().map(|number| self.events[number].depth).max();
+        let mut json = json!({
+            "type": draft.event_type,
+            "sender": draft.sender,
+            "content": draft.content,
+            "origin_server_ts": draft.ts,
+            "depth": depth.unwrap_or(0) + 1,
+            "prev_events": prev.iter().map(id).collect::<Vec<_>>(),
+            "auth_events": auth_events.iter().map(id).collect::<Vec<_>>(),
+        });
+        if let Some(state_key) = draft.state_key {
+            json["state_key"] = json!(state_key);
+        }
+        if let Some(room_id) = room_id {
+            json["room_id"] = json!(room_id);
+        }
+        // Hashes order as ids of events do: unlike their numbers.
+        let hash: [u8; 20] = Sha1::digest(self.events.len().to_be_bytes()).into();
+        let id = format!("${}", URL_SAFE_NO_PAD.encode(hash));
+        let id = OwnedEventId::try_from(id).unwrap();
+        from_stored(&json.to_string(), id, &self.version).unwrap()
     }
 
     fn store(&mut self, event: Event, before: Root) -> i64 {
@@ -235,13 +232,9 @@ impl World {
         let mut after = before;
         if let Some(state_key) = &event.state_key {
             let key = self.key(event.type_str(), state_key);
-            let numbers: Vec<i64> = self
-                .events
-                .iter()
-                .filter(|(_, other)| event.auth_events.contains(&other.event_id))
-                .map(|(number, _)| *number)
-                .collect();
-            let auth_events: Vec<&AuthNode> = numbers.iter().map(|it| &self.places[it]).collect();
+            let auth_events = event.auth_events.iter();
+            let auth_events: Vec<&AuthNode> =
+                auth_events.map(|id| &self.places[&self.ids[id]]).collect();
             let place = AuthNode::new(number, key, auth_events);
             for auth_event in &place.auth_events {
                 self.citing.entry(*auth_event).or_default().insert(number);
@@ -249,6 +242,7 @@ impl World {
             self.places.insert(number, place);
             after = self.apply(before, vec![(key, Some(number))]);
         }
+        self.ids.insert(event.event_id.clone(), number);
         self.events.insert(number, event);
         self.roots.insert(number, after);
         number
@@ -336,11 +330,11 @@ impl World {
         let graph: Vec<AuthNode> = graph
             .filter_map(|event| self.places.get(&event).cloned())
             .collect();
-        let citing: Vec<_> = wanted
-            .citing
-            .iter()
-            .map(|question| (*question, self.cited_by(question)))
-            .collect();
+        let mut citing = Vec::new();
+        for question in &wanted.citing {
+            citing.push((*question, self.cited_by(question)));
+            self.climb(question, &mut citing);
+        }
         let events: Vec<StateEvent> = wanted
             .events
             .iter()
@@ -360,6 +354,25 @@ impl World {
             graph,
             citing,
             events,
+        }
+    }
+
+    /// Follows the newest events that cite, as the store does.
+    fn climb(&self, question: &Citing, citing: &mut Vec<(Citing, Vec<AuthNode>)>) {
+        let mut event = question.event;
+        for _ in 0..question.climb {
+            let newest = Citing {
+                event,
+                before: None,
+                limit: 1,
+                climb: 0,
+            };
+            let found = self.cited_by(&newest);
+            let Some(above) = found.first().map(|it| it.event) else {
+                return;
+            };
+            citing.push((newest, found));
+            event = above;
         }
     }
 
