@@ -4,6 +4,7 @@
 //! the root that comes out: a kill leaves nothing behind that counts, and whoever tries again
 //! finds what is stored.
 
+mod graph;
 mod store;
 
 use std::{collections::HashMap, time::Duration};
@@ -192,6 +193,7 @@ impl Snapshot {
         self.rooms
             .store_outliers(room, &mut found, &verdicts)
             .await?;
+        self.rooms.enter_snapshot(&found, &verdicts).await?;
         let root = self.rooms.store_state(room, &found, &state).await?;
         Ok(StoredSnapshot {
             root,

@@ -20,6 +20,7 @@ use super::outside::log_membership;
 use crate::{
     Rooms,
     advance::{NewRow, advance_row, advance_state, enter_setting, log_event, newest},
+    auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
     snapshot::StoredSnapshot,
@@ -306,7 +307,9 @@ impl OpenRoom<'_> {
         let root_before = head.row.root.clone();
         advance_row(head, &join, number);
         let (read, writes) = (&mut self.read, &mut self.writes);
-        advance_state(rooms, head, read, writes, (&join, number, numbers)).await?;
+        let place = (&join, number, numbers);
+        advance_state(rooms, head, read, writes, place).await?;
+        auth_graph::enter(head, read, writes, place).await?;
         rooms.heads.note_own(&rooms.store, number);
         let row = NewRow {
             number,
