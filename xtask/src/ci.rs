@@ -1,7 +1,9 @@
 //! Everything that must pass before a change lands, as one table of steps.
 
 mod clients;
+mod packages;
 mod step;
+mod synapse;
 
 use std::{
     env,
@@ -19,12 +21,13 @@ const FUZZ_SECONDS: u32 = 15;
 type Step = fn(&Run<'_>) -> anyhow::Result<Outcome>;
 
 /// Name and step; the cheap ones first.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
     ("deny", deny),
     ("clients", clients::install),
+    ("synapse", synapse::install),
     ("test", test),
     ("doc", doc),
     ("fuzz", fuzz),
@@ -67,6 +70,17 @@ pub(crate) fn run(root: &Path, wanted: &[String]) -> anyhow::Result<bool> {
         println!("{line}");
     }
     Ok(passed)
+}
+
+/// Installs Synapse and runs the tests with it; true if none failed.
+pub(crate) fn run_interop(root: &Path, words: &[String]) -> anyhow::Result<bool> {
+    let run = Run::new(root);
+    let outcome = match synapse::install(&run)? {
+        Outcome::Passed(_) => synapse::test(&run, words)?,
+        outcome => outcome,
+    };
+    println!("interop {}", outcome.word());
+    Ok(matches!(outcome, Outcome::Passed(_)))
 }
 
 /// Runs the test kit's proxy until it is interrupted.

@@ -31,6 +31,11 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         runs: usize,
     },
+    /// Myelin and Synapse in one federation, as processes
+    Interop {
+        /// Only tests whose names contain one of these
+        tests: Vec<String>,
+    },
     /// The rules of STYLE that no other tool checks
     Tidy,
     /// Simulated storms over five servers, to find out whether they agree afterwards
@@ -54,6 +59,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let passed = match Task::parse() {
         Task::Ci { steps } => ci::run(&root, &steps)?,
         Task::Bench { parts, runs } => bench::run(&root, &parts, runs)?,
+        Task::Interop { tests } => ci::run_interop(&root, &tests)?,
         Task::Tidy => tidy::run(&root)?,
         Task::Soak { from, seeds } => ci::run_soak(&root, from, seeds)?,
         Task::Proxy { addresses } => ci::run_proxy(&root, &addresses)?,

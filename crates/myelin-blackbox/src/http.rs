@@ -107,10 +107,10 @@ impl Connection {
             let Some((name, value)) = line.split_once(": ") else {
                 break;
             };
-            match name {
+            match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.parse().map_err(|_| invalid(value))?,
-                "transfer-encoding" => chunked = value == "chunked",
-                "connection" => is_last = value == "close",
+                "transfer-encoding" => chunked = value.eq_ignore_ascii_case("chunked"),
+                "connection" => is_last = value.eq_ignore_ascii_case("close"),
                 "retry-after" => retry_after = value.parse().ok(),
                 _ => {}
             }

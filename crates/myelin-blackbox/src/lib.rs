@@ -8,11 +8,13 @@ mod http;
 mod relay;
 mod server;
 mod user;
+mod wait;
 
 pub use http::{Answer, Connection};
 pub use relay::Relay;
 pub use server::{ServerOptions, ServerProcess};
 pub use user::{User, encode};
+pub use wait::until;
 
 /// Whether a build service runs this: there, a missing tool is a failure.
 pub fn is_ci() -> bool {

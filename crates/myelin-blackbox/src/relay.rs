@@ -1,15 +1,16 @@
 //! A fixed address in front of servers that come and go.
 
 use std::{
-    io,
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    collections::BTreeMap,
+    io, mem,
+    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-/// Passes connections on to a server, and after [`Relay::point_to`] to another: for clients that
-/// shall not notice a restart, or a change of node, by another address. It serves until the process
-/// ends.
+/// Passes connections on to a server, and after [`Relay::point_to`] to another, or to none after
+/// [`Relay::cut`]: for those who shall not notice a restart, or a change of node, by another
+/// address, and for networks that break. It serves until the process ends.
 #[derive(Debug)]
 pub struct Relay {
     /// Where clients connect to.
@@ -19,19 +20,30 @@ pub struct Relay {
 
 #[derive(Debug)]
 struct State {
-    target: SocketAddr,
-    /// The clients' ends of all connections that were passed on to the target.
-    open: Vec<TcpStream>,
+    target: Option<SocketAddr>,
+    /// The clients' ends of the connections that are passed on to the target.
+    open: BTreeMap<u64, TcpStream>,
+    /// The number of the next connection.
+    next: u64,
 }
 
 impl Relay {
     /// Listens on a port that the system chose.
     pub fn start(target: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let relay = Self::without_target(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+        relay.point_to(target);
+        Ok(relay)
+    }
+
+    /// Listens at this address, on a port that the system chose, and closes what is opened until
+    /// there is a server to point to.
+    pub fn without_target(address: IpAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
-            target,
-            open: Vec::new(),
+            target: None,
+            open: BTreeMap::new(),
+            next: 0,
         }));
         let shared = state.clone();
         thread::spawn(move || {
@@ -45,29 +57,46 @@ impl Relay {
 
     /// Cuts all connections, and passes new ones on to this server.
     pub fn point_to(&self, target: SocketAddr) {
-        let mut state = lock(&self.state);
-        state.target = target;
-        for client in state.open.drain(..) {
+        lock(&self.state).turn_to(Some(target));
+    }
+
+    /// Cuts all connections, and closes new ones at once.
+    pub fn cut(&self) {
+        lock(&self.state).turn_to(None);
+    }
+}
+
+impl State {
+    fn turn_to(&mut self, target: Option<SocketAddr>) {
+        self.target = target;
+        for client in mem::take(&mut self.open).into_values() {
             // It may be closed already.
             let _ = client.shutdown(Shutdown::Both);
         }
     }
 }
 
-fn pass_on(client: TcpStream, state: &Mutex<State>) -> io::Result<()> {
-    let mut state = lock(state);
-    let server = TcpStream::connect(state.target)?;
-    state.open.push(client.try_clone()?);
-    pump(client.try_clone()?, server.try_clone()?);
-    pump(server, client);
+fn pass_on(client: TcpStream, shared: &Arc<Mutex<State>>) -> io::Result<()> {
+    let mut state = lock(shared);
+    let target = state.target.ok_or(io::ErrorKind::ConnectionRefused)?;
+    let server = TcpStream::connect(target)?;
+    let number = state.next;
+    state.next += 1;
+    state.open.insert(number, client.try_clone()?);
+    pump(client.try_clone()?, server.try_clone()?, || ());
+    let shared = shared.clone();
+    pump(server, client, move || {
+        lock(&shared).open.remove(&number);
+    });
     Ok(())
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream) {
+fn pump(mut from: TcpStream, mut to: TcpStream, at_end: impl FnOnce() + Send + 'static) {
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Both);
         let _ = from.shutdown(Shutdown::Both);
+        at_end();
     });
 }
 

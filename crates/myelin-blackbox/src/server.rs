@@ -18,6 +18,8 @@ pub struct ServerOptions {
     pub binary: PathBuf,
     /// Its data; what it logs goes to `server.log` in it.
     pub data_dir: PathBuf,
+    /// A configuration file; what these options say comes before what it says.
+    pub config: Option<PathBuf>,
     /// None for the embedded database in the data folder.
     pub database_url: Option<String>,
     /// A program and its arguments that start the binary in their own way, such as a tracer.
@@ -25,11 +27,12 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// The embedded database, no wrapper.
+    /// The embedded database, no configuration file, no wrapper.
     pub fn new(binary: impl Into<PathBuf>, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             binary: binary.into(),
             data_dir: data_dir.into(),
+            config: None,
             database_url: None,
             wrapper: Vec::new(),
         }
@@ -59,6 +62,9 @@ impl ServerOptions {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
+        if let Some(config) = &self.config {
+            command.env("MYELIN_CONFIG", config);
+        }
         if let Some(url) = &self.database_url {
             command.env("MYELIN_DATABASE__URL", url);
         }
@@ -70,15 +76,17 @@ fn log_path(data_dir: &Path) -> PathBuf {
     data_dir.join("server.log")
 }
 
-/// A server on a port that the system chose; killed when dropped.
+/// A server on ports that the system chose; killed when dropped.
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
     data_dir: PathBuf,
     /// Held open: a server that prints must not meet a closed pipe.
     _output: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// Where it listens without TLS.
     pub address: SocketAddr,
+    /// Where it listens with TLS, if a listener before the one without does.
+    pub tls_address: Option<SocketAddr>,
 }
 
 impl ServerProcess {
@@ -92,6 +100,7 @@ impl ServerProcess {
         let output = child.stdout.take().expect("it is piped");
         let mut output = BufReader::new(output);
         let mut line = String::new();
+        let mut tls_address = None;
         let address = loop {
             line.clear();
             if output.read_line(&mut line)? == 0 {
@@ -102,12 +111,16 @@ impl ServerProcess {
             if let Some(address) = line.trim().strip_prefix("on http://") {
                 break address.parse().map_err(io::Error::other)?;
             }
+            if let Some(address) = line.trim().strip_prefix("on https://") {
+                tls_address = Some(address.parse().map_err(io::Error::other)?);
+            }
         };
         Ok(Self {
             child,
             data_dir: options.data_dir.clone(),
             _output: output,
             address,
+            tls_address,
         })
     }
 

@@ -81,7 +81,8 @@ impl User {
             .request("PUT", path, Some(&self.token), body.as_bytes())
     }
 
-    fn post(&mut self, path: &str, body: &Value) -> io::Result<Answer> {
+    /// Sends a POST request to an address that begins at `/_matrix`.
+    pub fn post(&mut self, path: &str, body: &Value) -> io::Result<Answer> {
         let body = body.to_string();
         self.connection
             .request("POST", path, Some(&self.token), body.as_bytes())
