@@ -98,15 +98,47 @@ pub async fn list_citing(
         "JOIN auth_edges e ON e.event = g.event
          WHERE e.auth_event = $1 AND e.event < $2 ORDER BY e.event DESC LIMIT $3"
     );
-    for question in further {
+    for question in &further {
         let before = question.before.unwrap_or(i64::MAX);
         let limit = i64::try_from(question.limit).unwrap_or(i64::MAX);
         let params = [question.event.into(), before.into(), limit.into()];
         let rows = read.query(AUTH_EDGES.name, sql, &params).await?;
         let places = rows.iter().map(from_row).collect::<StoreResult<_>>()?;
-        found.push((question, places));
+        found.push((*question, places));
+    }
+    for question in questions.iter().filter(|question| question.climb > 0) {
+        found.extend(climb(read, question).await?);
     }
     Ok(found)
+}
+
+/// The newest event that cites the one asked for, the newest that cites that one, and so on, each as
+/// the answer to a question for one.
+async fn climb(read: &mut Read, question: &Citing) -> StoreResult<Vec<(Citing, Vec<AuthNode>)>> {
+    let sql = "WITH RECURSIVE climb (cited, event, step) AS (
+            SELECT CAST($1 AS BIGINT), (SELECT max(e.event) FROM auth_edges e
+                WHERE e.auth_event = $1), CAST(1 AS BIGINT)
+            UNION ALL
+            SELECT climb.event, (SELECT max(e.event) FROM auth_edges e
+                WHERE e.auth_event = climb.event), climb.step + 1
+            FROM climb WHERE climb.event IS NOT NULL AND climb.step < $2
+        )
+        SELECT g.event, g.type, g.state_key, g.generation, g.power_levels, g.auth_events,
+            climb.cited
+        FROM climb JOIN auth_graph g ON g.event = climb.event ORDER BY climb.step";
+    let steps = i64::try_from(question.climb).unwrap_or(i64::MAX);
+    let params = [question.event.into(), steps.into()];
+    let rows = read.query(AUTH_EDGES.name, sql, &params).await?;
+    let answer = |row: &Row| {
+        let newest = Citing {
+            event: row.int(6)?,
+            before: None,
+            limit: 1,
+            climb: 0,
+        };
+        Ok((newest, vec![from_row(row)?]))
+    };
+    rows.iter().map(answer).collect()
 }
 
 async fn list_newest_citing(

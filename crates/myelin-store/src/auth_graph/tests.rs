@@ -27,6 +27,7 @@ fn question(event: i64, before: Option<i64>, limit: usize) -> Citing {
         event,
         before,
         limit,
+        climb: 0,
     }
 }
 
@@ -115,6 +116,39 @@ async fn a_few_of_the_newest_are_found_without_looking_at_the_others() {
         let after = nodes.one.counts();
         assert_eq!(after.statements - before.statements, 2);
         assert_eq!(after.rows_read - before.rows_read, 50 + 4);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_way_is_gone_by_one_statement() {
+    for nodes in test_stores::both().await {
+        let mut places = vec![place(1, &[]), place(2, &[1])];
+        places.extend((3..=100).map(|event| place(event, &[event - 1, 1])));
+        put(&nodes.one, &places).await;
+        let mut read = nodes.one.read();
+        let before = nodes.one.counts();
+        let asked = Citing {
+            climb: 50,
+            ..question(10, Some(12), 4)
+        };
+        let found = list_citing(&mut read, &[asked]).await.unwrap();
+        let after = nodes.one.counts();
+        assert_eq!(after.statements - before.statements, 2);
+        let answers: Vec<(Citing, Vec<i64>)> = found
+            .iter()
+            .map(|(asked, found)| (*asked, found.iter().map(|place| place.event).collect()))
+            .collect();
+        assert_eq!(answers[0], (asked, vec![11]));
+        let newest = (10..60).map(|event| (question(event, None, 1), vec![event + 1]));
+        assert_eq!(answers[1..], newest.collect::<Vec<_>>());
+
+        let asked = Citing {
+            climb: 50,
+            ..question(99, None, 4)
+        };
+        let found = list_citing(&mut read, &[asked]).await.unwrap();
+        assert_eq!(found.len(), 2, "nothing cites the newest");
         nodes.close().await;
     }
 }
