@@ -119,6 +119,11 @@ impl Federation {
         &self.keys
     }
 
+    /// Ends what goes on without anybody who waits for it.
+    pub fn end(&self) {
+        self.keys.end();
+    }
+
     /// Whether the operator lets us speak with that server, in either direction.
     pub fn allows(&self, server: &ServerName) -> bool {
         self.settings.allows(server)

@@ -152,6 +152,11 @@ impl RemoteKeys {
         Ok(())
     }
 
+    /// Cuts off requests for keys; who waits for them does without.
+    pub(crate) fn end(&self) {
+        self.tasks.lock().abort_all();
+    }
+
     async fn fetch(&self, open: &[&KeyNeed]) {
         let mut wanted: BTreeMap<OwnedServerName, Vec<KeyNeed>> = BTreeMap::new();
         for need in open {

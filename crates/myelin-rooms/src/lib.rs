@@ -34,6 +34,7 @@ mod summary;
 mod transaction;
 mod typing;
 mod upgrade;
+mod verify;
 mod visibility;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -61,7 +62,7 @@ pub use membership::{
 };
 pub use mutual_rooms::MutualRooms;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
-pub use receive::{Outcome, PduError, ReceiveError, Transaction};
+pub use receive::{Outcome, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};
@@ -75,6 +76,7 @@ pub use summary::{
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};
+pub use verify::PduError;
 pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
 
 use crate::{acl::ServerAcls, head::Heads, membership::RemoteWork};
@@ -124,6 +126,12 @@ impl Rooms {
     /// The profiles of users of other servers.
     pub fn remote_profiles(&self) -> &RemoteProfiles {
         &self.remote_profiles
+    }
+
+    /// Ends what goes on with other servers though its client is gone. For the end of a node.
+    pub fn end(&self) {
+        self.remote.end();
+        self.federation.end();
     }
 
     /// The server whose rooms these are.

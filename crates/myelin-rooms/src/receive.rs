@@ -9,11 +9,10 @@ mod missing;
 mod place;
 mod redaction;
 mod transaction;
-mod verify;
 
 use std::sync::Arc;
 
-use myelin_core::{event::Event, resolution::ResolutionError};
+use myelin_core::{event::Event, resolution::ResolutionError, trie::Root};
 use myelin_store::{
     StoreError, WriteSet, deliveries,
     events::Status,
@@ -24,7 +23,6 @@ use ruma::OwnedEventId;
 use crate::{ResolveError, Rooms, numbers::EventNumbers, open_room::OpenRoom};
 
 pub use transaction::Transaction;
-pub use verify::PduError;
 
 /// What became of an event that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +80,18 @@ impl Rooms {
         self.take_in(event.clone(), Along::LeaveInbox(row)).await
     }
 
+    /// The same for an event of whose `prev_events` some cannot be had: this is the state before
+    /// it, as its sender tells it.
+    async fn receive_across_gap(
+        &self,
+        event: &Event,
+        row: &Row,
+        told: Root,
+    ) -> Result<Outcome, ReceiveError> {
+        self.take_in(event.clone(), Along::AcrossGap(row, told))
+            .await
+    }
+
     async fn take_in(&self, event: Event, along: Along<'_>) -> Result<Outcome, ReceiveError> {
         let numbers = EventNumbers::intern(
             &self.store,
@@ -95,7 +105,7 @@ impl Rooms {
         loop {
             let room = self.open(&event.room_id).await?;
             let mut room = room.ok_or(ReceiveError::UnknownRoom)?;
-            let outcome = match room.receive(&event, numbers).await? {
+            let outcome = match room.receive(&event, numbers, along.told()).await? {
                 Received::Before(outcome) => {
                     drop(room);
                     self.take_out(along).await?;
@@ -104,7 +114,9 @@ impl Rooms {
                 Received::Now(outcome) => outcome,
             };
             match along {
-                Along::LeaveInbox(row) => inbox_rows::delete(&mut room.writes, row),
+                Along::LeaveInbox(row) | Along::AcrossGap(row, _) => {
+                    inbox_rows::delete(&mut room.writes, row);
+                }
                 Along::Deliver if outcome == Outcome::Accepted => room.deliver_newest(),
                 Along::Deliver | Along::Nothing => {}
             }
@@ -119,7 +131,7 @@ impl Rooms {
 impl Rooms {
     /// What an event's commit would do besides, where the event was received before.
     async fn take_out(&self, along: Along<'_>) -> Result<(), StoreError> {
-        if let Along::LeaveInbox(row) = along {
+        if let Along::LeaveInbox(row) | Along::AcrossGap(row, _) = along {
             let mut writes = WriteSet::new();
             inbox_rows::delete(&mut writes, row);
             self.store.commit(writes).await?;
@@ -143,8 +155,19 @@ enum Along<'a> {
     Nothing,
     /// The event is taken out of the inbox.
     LeaveInbox(&'a Row),
+    /// The same of an event before which others are missing, with the state before it.
+    AcrossGap(&'a Row, Root),
     /// The event is left to be sent to the other servers in the room.
     Deliver,
+}
+
+impl Along<'_> {
+    fn told(self) -> Option<Root> {
+        match self {
+            Self::AcrossGap(_, told) => Some(told),
+            Self::Nothing | Self::LeaveInbox(_) | Self::Deliver => None,
+        }
+    }
 }
 
 /// Whether an event was new.
@@ -168,6 +191,7 @@ impl OpenRoom<'_> {
         &mut self,
         event: &Arc<Event>,
         numbers: EventNumbers,
+        told: Option<Root>,
     ) -> Result<Received, ReceiveError> {
         if !self.builds_on_head(event) {
             // What is queued would not be found, and this event may be among it.
@@ -177,7 +201,7 @@ impl OpenRoom<'_> {
         if let Some(outcome) = known.as_ref().and_then(outcome_before) {
             return Ok(Received::Before(outcome));
         }
-        let root_before = self.root_before(event).await?;
+        let (root_before, has_gap) = self.root_before_or_told(event, told).await?;
         let verdict = self.authorise(event, root_before).await?;
         let number = match known {
             Some(known) => (known.event, true),
@@ -185,6 +209,9 @@ impl OpenRoom<'_> {
         };
         let outcome = match verdict {
             authorise::Verdict::Allowed => {
+                if has_gap {
+                    self.leave_gap()?;
+                }
                 self.place(event, (number, numbers), root_before).await?;
                 Outcome::Accepted
             }

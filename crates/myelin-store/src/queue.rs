@@ -91,7 +91,7 @@ impl Queue {
 
     /// Waits until something waits.
     pub(crate) async fn filled(&self) {
-        while self.state.lock().waiting.is_empty() {
+        while self.state.lock().is_empty() {
             self.for_task.notified().await;
         }
     }
@@ -136,6 +136,10 @@ impl Queue {
 }
 
 impl State {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.patient.is_empty()
+    }
+
     fn take(&mut self) -> Option<Vec<Job>> {
         let (mut sets, mut bytes, mut rows) = (0, 0, 0);
         for job in &self.waiting {

@@ -47,9 +47,11 @@ pub(crate) struct Node {
 impl Node {
     /// Ends the node as `SIGKILL` would: what is queued is lost, who waits for an answer gets none.
     pub(crate) async fn kill(&self) {
+        // First of all, so that nobody is told that the node ends.
+        self.killed.notify_waiters();
+        self.rooms.end();
         self.background.lock().await.shutdown().await;
         self.driver.lock().await.shutdown().await;
-        self.killed.notify_waiters();
     }
 
     /// Waits for what goes on in the background, once the shutdown has begun.

@@ -123,6 +123,7 @@ impl TestServer {
         (nodes, seed): (usize, u64),
     ) -> Self {
         let mut server = Self::new(Mode::Sqlite, open(), seed).expect("a file needs no PostgreSQL");
+        server.database = Database::File(folder_in_memory());
         server.name = name.try_into().expect("the name is valid");
         server.network = network.clone();
         server.simulated_nodes = Some(nodes);
@@ -307,6 +308,13 @@ impl TestServer {
             "errors behind the test's back: {unexpected:#?}"
         );
     }
+}
+
+/// A folder that costs no flush of a disk, where the system has one: what a simulation kills is
+/// never the machine.
+fn folder_in_memory() -> tempfile::TempDir {
+    let found = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    found.expect("a temporary directory")
 }
 
 /// Anybody may register.

@@ -17,7 +17,7 @@ use myelin_core::{
 use myelin_delivery::Delivery;
 use myelin_federation_api::{FederationApi, FederationApiSettings};
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
-use myelin_rooms::ServerNotices;
+use myelin_rooms::{Rooms, ServerNotices};
 use myelin_store::{DatabaseUrl, Store, StoreOptions, signing_keys};
 use tokio::task::JoinSet;
 
@@ -52,6 +52,7 @@ impl Environment {
 /// connections.
 pub struct Running {
     app: App,
+    rooms: Rooms,
     addresses: Vec<SocketAddr>,
     certificates: Vec<Arc<Certificate>>,
     listeners: JoinSet<()>,
@@ -90,9 +91,11 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
         rooms: api.rooms.clone(),
         settings: Arc::new(federation_api_settings(settings)),
     };
+    let all_rooms = api.rooms.clone();
     let routers = Routers::new(&app, api, federation);
     let mut running = Running {
         app,
+        rooms: all_rooms,
         addresses: Vec::new(),
         certificates: Vec::new(),
         listeners: JoinSet::new(),
@@ -131,6 +134,7 @@ impl Running {
         self.app.shutdown.begin();
         while self.listeners.join_next().await.is_some() {}
         while self.background.join_next().await.is_some() {}
+        self.rooms.end();
         self.app.store.close().await;
     }
 

@@ -24,6 +24,7 @@ three_modes!(
     the_list_of_servers_holds_for_edus,
     missing_events_are_fetched,
     events_wait_for_what_cannot_be_had,
+    across_a_gap_the_state_is_asked_for,
     a_server_without_keys_holds_up_nobody,
     events_out_of_order_all_arrive,
     banned_users_who_send_from_the_past_are_not_heard,
@@ -332,6 +333,29 @@ async fn missing_events_are_fetched(server: &TestServer) {
         .unwrap();
     assert_eq!(asked.body["latest_events"], json!([events[2].event_id]));
     assert_eq!(asked.body["earliest_events"], json!(events[0].prev_events));
+}
+
+async fn across_a_gap_the_state_is_asked_for(server: &TestServer) {
+    let mut setting = setting(server, "12").await;
+    let peer = setting.room.peer.clone();
+    let bob = setting.bob.clone();
+    let ids: Vec<_> = setting.room.state.values().cloned().collect();
+    setting.room.message(&bob, "never given to anybody");
+    let late = setting.room.message(&bob, "late");
+    let of_ids = json!({"pdu_ids": ids, "auth_chain_ids": []});
+    let path = "/_matrix/federation/v1/state_ids/";
+    peer.answer(Method::GET, path, move |_| (200, of_ids.clone()));
+    setting.room.send(server, &[&late]).await.ok();
+    setting.wait_for(&["late"]).await;
+    // The room goes on behind the gap.
+    let next = setting.room.message(&bob, "next");
+    setting.room.send(server, &[&next]).await.ok();
+    setting.wait_for(&["late", "next"]).await;
+    let own = setting.alice.send(&setting.room_id, "own").await;
+    let path = format!("/_matrix/federation/v1/event/{}", encode(&own));
+    let own = peer.get(server, &path).await.ok();
+    let prev = own["pdus"][0]["prev_events"].to_string();
+    assert!(prev.contains(next.event_id.as_str()), "{prev}");
 }
 
 async fn events_wait_for_what_cannot_be_had(server: &TestServer) {

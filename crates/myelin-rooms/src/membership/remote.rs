@@ -148,6 +148,11 @@ impl RemoteWork {
         receiver.await.ok()
     }
 
+    /// Cuts off what nobody waits for any more.
+    pub(crate) fn end(&self) {
+        self.tasks.lock().abort_all();
+    }
+
     /// One of this node's users at a time comes into a room of others: the next finds it here.
     async fn lock(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
         let lock = {

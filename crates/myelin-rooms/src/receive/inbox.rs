@@ -20,8 +20,8 @@ use serde_json::value::RawValue;
 use tokio::{task::JoinSet, time::sleep};
 
 use self::leases::Leases;
-use super::{Outcome, PduError, ReceiveError};
-use crate::{Rooms, numbers::parse};
+use super::{Outcome, ReceiveError};
+use crate::{PduError, Rooms, numbers::parse};
 
 /// Rooms that a node works on at once.
 const ROOMS_MAX: usize = 16;
@@ -219,10 +219,20 @@ impl Rooms {
         let Waiting { received, event } = waiting;
         let origin = self.store.interned(&[received.origin]).await?.pop();
         let origin = origin.as_deref().and_then(parse::<OwnedServerName>);
-        if let Some(origin) = origin {
-            self.fetch_missing(place, &origin, &event, &error).await?;
-        }
-        match still_missing(self.receive_waiting(&event, &received).await)? {
+        let Some(origin) = origin else {
+            return self.postpone(received, &error).await;
+        };
+        self.fetch_missing(place, &origin, &event, &error).await?;
+        let taken = self.receive_waiting(&event, &received).await;
+        let Some(error) = still_missing(taken)? else {
+            return Ok(());
+        };
+        // What comes before it cannot be had, perhaps there is too much of it: then the state does.
+        let Some(root) = self.fetch_state(place, &origin, &event).await? else {
+            return self.postpone(received, &error).await;
+        };
+        let taken = self.receive_across_gap(&event, &received, root).await;
+        match still_missing(taken)? {
             None => Ok(()),
             Some(error) => self.postpone(received, &error).await,
         }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use myelin_core::event::Event;
+use myelin_core::{event::Event, snapshot::Place as Part, trie::Root};
 use myelin_net::Limits;
 use myelin_store::{StoreError, StoreResult, rooms};
 use ruma::{
-    OwnedEventId, RoomVersionId, ServerName, UInt, api::federation::event::get_missing_events,
+    OwnedEventId, RoomVersionId, ServerName, UInt,
+    api::federation::event::{get_missing_events, get_room_state, get_room_state_ids},
 };
 use serde_json::value::RawValue;
 
@@ -14,7 +15,7 @@ use super::{
     Outcome, ReceiveError,
     inbox::{Place, still_missing},
 };
-use crate::Rooms;
+use crate::{Rooms, Snapshot, SnapshotError};
 
 /// Events between what is known and what came that are asked for at once.
 const MISSING_MAX: u32 = 50;
@@ -22,6 +23,11 @@ const MISSING_MAX: u32 = 50;
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(30),
     bytes: 8 * 1024 * 1024,
+};
+/// The limits of a state: that of a room with some 50,000 members.
+const STATE_LIMITS: Limits = Limits {
+    time: Duration::from_mins(2),
+    bytes: 128 * 1024 * 1024,
 };
 /// How long the keys of fetched events may take.
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
@@ -62,6 +68,86 @@ impl Rooms {
             self.fetch_between(place, origin, event).await?;
         }
         Ok(())
+    }
+
+    /// The state before an event, as the server that sent it tells it: for an event whose
+    /// predecessors cannot be had. It is stored as every state that others tell is, which is what
+    /// makes those events known, too, that vouch for it.
+    pub(super) async fn fetch_state(
+        &self,
+        place: &Place,
+        origin: &ServerName,
+        event: &Event,
+    ) -> StoreResult<Option<Root>> {
+        let (room_id, event_id) = (place.room_id.clone(), event.event_id.clone());
+        let request = get_room_state_ids::v1::Request::new(event_id, room_id);
+        let ids = match self
+            .federation
+            .ask_within(origin, request, STATE_LIMITS)
+            .await
+        {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::debug!(%origin, %error, "a state cannot be had");
+                return Ok(None);
+            }
+        };
+        let mut snapshot = self.snapshot(&place.room_id, &place.version);
+        let mut missing = 0;
+        for (part, ids) in [
+            (Part::State, &ids.pdu_ids),
+            (Part::AuthChain, &ids.auth_chain_ids),
+        ] {
+            missing += snapshot.tell_known(part, ids).await?.len();
+        }
+        if missing > 0 && !self.tell_state(&mut snapshot, origin, event).await? {
+            return Ok(None);
+        }
+        match snapshot.store().await {
+            Ok(stored) => Ok(Some(stored.root)),
+            Err(SnapshotError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::debug!(%origin, %error, "a state does not hold");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Fetches the events of a state. False: they cannot be had.
+    async fn tell_state(
+        &self,
+        snapshot: &mut Snapshot,
+        origin: &ServerName,
+        event: &Event,
+    ) -> StoreResult<bool> {
+        let (room_id, event_id) = (event.room_id.clone(), event.event_id.clone());
+        let request = get_room_state::v1::Request::new(event_id, room_id);
+        let state = match self
+            .federation
+            .ask_within(origin, request, STATE_LIMITS)
+            .await
+        {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::debug!(%origin, %error, "a state cannot be had");
+                return Ok(false);
+            }
+        };
+        let parts = [
+            (Part::State, state.pdus),
+            (Part::AuthChain, state.auth_chain),
+        ];
+        let pdus = parts
+            .into_iter()
+            .flat_map(|(part, pdus)| pdus.into_iter().map(move |pdu| (part, pdu)));
+        for (part, pdu) in pdus {
+            match snapshot.tell(part, pdu).await {
+                Ok(()) => {}
+                Err(SnapshotError::Store(error)) => return Err(error),
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Asks for the events between the newest ones here and one that has come.

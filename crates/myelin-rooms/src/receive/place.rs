@@ -10,6 +10,7 @@ use myelin_core::{
 use myelin_store::{
     Sequence, StoreError, StoreResult, WriteSet,
     events::{self, Status, StoredEvent},
+    gaps::{self, GAP, Gap},
     state_nodes,
 };
 use ruma::OwnedEventId;
@@ -76,6 +77,43 @@ impl OpenRoom<'_> {
         let ids: Vec<&str> = event.prev_events.iter().map(|id| id.as_str()).collect();
         let roots = self.roots_after(&ids).await?;
         self.resolve(&roots).await
+    }
+
+    /// The same, or the state that was told if events before it are missing, and whether they are.
+    /// What is known of them counts, too.
+    pub(super) async fn root_before_or_told(
+        &mut self,
+        event: &Event,
+        told: Option<Root>,
+    ) -> Result<(Root, bool), ReceiveError> {
+        let missing = match (self.root_before(event).await, told) {
+            (Err(ReceiveError::MissingPrev(missing)), Some(told)) => (missing, told),
+            (found, _) => return Ok((found?, false)),
+        };
+        let (missing, told) = missing;
+        let known = event.prev_events.iter().filter(|id| !missing.contains(id));
+        let known: Vec<&str> = known.map(|id| id.as_str()).collect();
+        let mut roots = self.roots_after(&known).await?;
+        if !roots.contains(&told) {
+            roots.push(told);
+        }
+        Ok((self.resolve(&roots).await?, true))
+    }
+
+    /// Leaves room in the order of the room's events for those that are missing before the next.
+    pub(super) fn leave_gap(&mut self) -> StoreResult<()> {
+        self.changed = true;
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let lower = head.row.room_order;
+        head.row.room_order += GAP;
+        let gap = Gap {
+            room: head.row.room,
+            upper: head.row.room_order + 1,
+            lower,
+        };
+        gaps::put(&mut self.writes, &gap);
+        Ok(())
     }
 
     /// The one state that follows from these, whose nodes the set then writes where nobody did.

@@ -92,8 +92,10 @@ fn survives(seed: u64, tell_story: bool) -> bool {
             println!("{line}");
         }
     }
-    for fault in &course.faults {
+    let mut survived = true;
+    for fault in course.failures.iter().chain(&course.differences) {
         println!("seed {seed}: {fault}");
+        survived = false;
     }
-    course.faults.is_empty()
+    survived
 }

@@ -126,6 +126,7 @@ impl TestServer {
         self.tasks.lock().await.shutdown().await;
         for node in nodes.iter() {
             node.background_ended().await;
+            node.rooms.end();
         }
         for node in nodes.iter() {
             node.driver.lock().await.shutdown().await;

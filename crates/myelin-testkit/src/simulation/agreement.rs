@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
-use myelin_store::events;
+use myelin_store::events::{self, Status};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -14,6 +14,8 @@ type State = BTreeMap<(String, String), String>;
 
 /// What one server holds of a room.
 struct Holding {
+    /// The index of the server.
+    index: usize,
     server: String,
     state: State,
     /// Each accepted event with those before it.
@@ -33,7 +35,7 @@ pub(super) async fn differences(world: &World) -> Vec<String> {
         for pair in holdings.windows(2) {
             found.extend(compare_states(&room, &pair[0], &pair[1]));
         }
-        found.extend(missing_events(&room, &holdings));
+        found.extend(missing_events(world, &room, &holdings).await);
     }
     found
 }
@@ -55,6 +57,7 @@ async fn holding(world: &World, room: &str, server: usize) -> Option<Holding> {
         let name = world.servers[server].name();
         let (events, joins) = accepted_events(world, room, server).await;
         return Some(Holding {
+            index: server,
             server: name.to_owned(),
             state: answer.body.as_array()?.iter().filter_map(entry).collect(),
             events,
@@ -116,8 +119,9 @@ fn compare_states(room: &str, left: &Holding, right: &Holding) -> Vec<String> {
 }
 
 /// Events that one server has accepted and another lacks, though they come after all that its
-/// users did to be in the room.
-fn missing_events(room: &str, holdings: &[Holding]) -> Vec<String> {
+/// users did to be in the room. What was soft-failed is no difference: each server does that by
+/// what it knows when the event comes.
+async fn missing_events(world: &World, room: &str, holdings: &[Holding]) -> Vec<String> {
     let mut all = Graph::new();
     for holding in holdings {
         all.extend(holding.events.clone());
@@ -127,12 +131,24 @@ fn missing_events(room: &str, holdings: &[Holding]) -> Vec<String> {
         let lacking = all.keys().filter(|id| !holding.events.contains_key(*id));
         for id in lacking {
             let before = ancestors(&all, id);
-            if !holding.joins.is_empty() && holding.joins.is_subset(&before) {
-                found.push(format!("{room}: {} lacks {id}", holding.server));
+            if holding.joins.is_empty() || !holding.joins.is_subset(&before) {
+                continue;
+            }
+            let status = status(world, holding.index, id).await;
+            if status != Some(Status::SoftFailed) {
+                let server = &holding.server;
+                found.push(format!("{room}: {server} lacks {id}: {status:?}"));
             }
         }
     }
     found
+}
+
+/// What a server made of an event; None: it does not know it.
+async fn status(world: &World, server: usize, id: &str) -> Option<Status> {
+    let store = world.servers[server].stores().remove(0);
+    let stored = events::list_by_ids(&mut store.read(), &[id]).await;
+    Some(stored.expect("the store answers").first()?.status)
 }
 
 fn ancestors(graph: &Graph, id: &str) -> BTreeSet<String> {

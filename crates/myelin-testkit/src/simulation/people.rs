@@ -24,7 +24,7 @@ impl Person {
             None => self.create(world).await,
         };
         if let Some(answer) = &answer {
-            world.note_fault(&self.user.id, &what, answer);
+            world.note_failure(&self.user.id, &what, answer);
         }
         let came = answer.map_or("no answer".to_owned(), |answer| {
             format!("{} {}", answer.status, answer.text)

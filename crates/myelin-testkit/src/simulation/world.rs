@@ -20,15 +20,17 @@ const PAUSE_MS: usize = 20_000;
 const CHANGES: usize = 6;
 /// How long the world may need to come to one mind once it is calm; each wait is longer than the
 /// one before it, for servers ask those who did not answer ever more seldom.
-const WAITS_MIN: [u64; 7] = [1, 5, 10, 30, 60, 240, 1_440];
+const WAITS_MIN: [u64; 4] = [1, 5, 15, 70];
 
 /// What a simulated world came to.
 #[derive(Debug)]
 pub struct Course {
     /// What was done, and what came of it; equal for equal seeds.
     pub story: Vec<String>,
-    /// What must not be: differences that stay, and failures of servers.
-    pub faults: Vec<String>,
+    /// Requests that a server failed to answer, for no fault of the network's.
+    pub failures: Vec<String>,
+    /// What servers still hold differently.
+    pub differences: Vec<String>,
 }
 
 /// Lets a world of five servers go through a storm, and finds out whether they agree afterwards.
@@ -59,7 +61,7 @@ pub(super) struct World {
     /// Each room, with the servers on which somebody has been in it.
     rooms: Mutex<BTreeMap<String, Vec<usize>>>,
     story: Mutex<Vec<String>>,
-    faults: Mutex<Vec<String>>,
+    failures: Mutex<Vec<String>>,
     /// Held by who ends and starts a server.
     ending: AsyncMutex<()>,
 }
@@ -95,7 +97,7 @@ impl World {
             network,
             rooms: Mutex::default(),
             story: Mutex::default(),
-            faults: Mutex::default(),
+            failures: Mutex::default(),
             ending: AsyncMutex::default(),
         }
     }
@@ -187,20 +189,19 @@ impl World {
         for server in world.servers {
             server.stop().await;
         }
-        let mut faults = world.faults.into_inner();
-        faults.extend(differences);
         Course {
             story: world.story.into_inner(),
-            faults,
+            failures: world.failures.into_inner(),
+            differences,
         }
     }
 
     /// Remembers a failure that is none of the network's.
-    pub(super) fn note_fault(&self, who: &str, what: &str, answer: &Answer) {
+    pub(super) fn note_failure(&self, who: &str, what: &str, answer: &Answer) {
         // 502, 503 and 504: another server did not answer, or this one is being stopped.
         if answer.status == 500 {
-            let fault = format!("{who} {what}: {} {}", answer.status, answer.text);
-            self.faults.lock().push(fault);
+            let failure = format!("{who} {what}: {} {}", answer.status, answer.text);
+            self.failures.lock().push(failure);
         }
     }
 
