@@ -12,8 +12,6 @@ use ruma::api::client::room::get_summary::v1::Request as GetSummary;
 
 use crate::ClientApi;
 
-pub(crate) use get_summary::summary_object;
-
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()

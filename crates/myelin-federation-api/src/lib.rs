@@ -6,16 +6,19 @@
 
 mod authorization;
 mod backfill;
+mod device;
 mod directory;
 mod discovery;
 mod error;
 mod event;
+mod keys;
 mod membership;
 mod openid;
 mod pdus;
 mod query;
 mod refusal;
 mod settings;
+mod space;
 mod thirdparty;
 mod transactions;
 
@@ -74,5 +77,8 @@ fn routes() -> Routes<FederationApi> {
         .merge(openid::routes())
         .merge(query::routes())
         .merge(thirdparty::routes())
+        .merge(device::routes())
+        .merge(keys::routes())
+        .merge(space::routes())
         .merge(transactions::routes())
 }

@@ -116,9 +116,11 @@ impl<R: IncomingRequest> Parse for R {
             bytes = body::or_empty_object(bytes);
             body::require_object(bytes)?;
         }
+        let has_query = raw.parts.uri.query().is_some_and(|query| !query.is_empty());
         let request = http::Request::from_parts(raw.parts, bytes);
         let path: Vec<&str> = raw.path.iter().map(String::as_str).collect();
-        R::try_from_http_request(request, &path).map_err(|error| parse_error(bytes, error))
+        R::try_from_http_request(request, &path)
+            .map_err(|error| parse_error((bytes, has_query), error))
     }
 }
 
@@ -335,7 +337,7 @@ pub fn ruma_response<A: OutgoingResponse>(answer: A) -> Result<Response, MatrixE
     Ok(response.map(Into::into))
 }
 
-fn parse_error(body: &[u8], error: FromHttpRequestError) -> MatrixError {
+fn parse_error((body, has_query): (&[u8], bool), error: FromHttpRequestError) -> MatrixError {
     let FromHttpRequestError::Deserialization(error) = error else {
         return MatrixError::internal(error);
     };
@@ -345,7 +347,11 @@ fn parse_error(body: &[u8], error: FromHttpRequestError) -> MatrixError {
             let message = error.to_string();
             match json_error::quoted_after(&message, "missing field ") {
                 Some(key) => MatrixError::missing_param(key),
-                None => MatrixError::invalid_param(format!("In the query: {message}.")),
+                // ruma tells of paths by the same error.
+                None if has_query => {
+                    MatrixError::invalid_param(format!("In the path or the query: {message}."))
+                }
+                None => MatrixError::invalid_param(format!("In the path: {message}.")),
             }
         }
         DeserializationError::Ident(error) => {

@@ -71,15 +71,16 @@ pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;
 pub use snapshot::{Snapshot, SnapshotError, StoredSnapshot};
 pub use summary::{
-    Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, SpaceRoom,
+    Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, ServerHierarchy,
+    SpaceRoom, SummaryError,
 };
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};
 pub use verify::PduError;
-pub use visibility::{AccessError, RoomView, Standing, VisibleEvent};
+pub use visibility::{AccessError, EventNear, RoomView, Standing, VisibleEvent};
 
-use crate::{acl::ServerAcls, head::Heads, membership::RemoteWork};
+use crate::{acl::ServerAcls, head::Heads, membership::RemoteWork, summary::RemoteRooms};
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
 #[derive(Clone)]
@@ -88,6 +89,7 @@ pub struct Rooms {
     store: Store,
     federation: Federation,
     remote_profiles: RemoteProfiles,
+    told_by_others: Arc<RemoteRooms>,
     heads: Arc<Heads>,
     acls: Arc<ServerAcls>,
     remote: Arc<RemoteWork>,
@@ -101,6 +103,7 @@ impl Rooms {
     /// Rooms over a store. One value serves a whole node: its heads order the node's appends.
     pub fn new(server: Arc<Server>, store: Store, federation: Federation) -> Self {
         Self {
+            told_by_others: Arc::default(),
             remote_profiles: RemoteProfiles::new(server.clone(), federation.clone()),
             server,
             store,

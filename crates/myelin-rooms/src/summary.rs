@@ -1,7 +1,10 @@
 //! What a room is, in a few words, for those who think about joining it.
 
+mod for_servers;
 mod hierarchy;
+mod remote;
 mod space;
+mod told;
 
 use std::collections::HashMap;
 
@@ -13,12 +16,16 @@ use myelin_core::{
         TYPE_GUEST_ACCESS, TYPE_HISTORY_VISIBILITY, TYPE_JOIN_RULES, TYPE_NAME, TYPE_TOPIC,
     },
 };
-use myelin_store::{EMPTY_STRING, Read, StoreResult, memberships, rooms};
-use ruma::{OwnedRoomId, RoomVersionId};
+use myelin_net::FederationError;
+use myelin_store::{EMPTY_STRING, Read, StoreError, StoreResult, memberships, rooms};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, RoomVersionId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use for_servers::ServerHierarchy;
 pub use hierarchy::{Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, SpaceRoom};
+
+pub(crate) use remote::RemoteRooms;
 
 use crate::{Rooms, membership::allowed_rooms};
 
@@ -38,12 +45,12 @@ const SUMMARISED: [i64; 9] = [
 /// What a room is.
 #[derive(Clone, Debug)]
 pub struct RoomSummary {
-    /// Its number.
-    pub room: i64,
+    /// Its number; None for a room that another server has told of.
+    pub(crate) room: Option<i64>,
     /// Its id.
     pub room_id: OwnedRoomId,
-    /// The version of its rules.
-    pub room_version: String,
+    /// The version of its rules; another server may not have told it.
+    pub room_version: Option<String>,
     /// How many users are joined.
     pub joined: i64,
     /// What it is called.
@@ -70,6 +77,28 @@ pub struct RoomSummary {
     pub(crate) root: Bytes,
 }
 
+/// Who wants to know what a room is.
+#[derive(Clone, Copy, Debug)]
+enum Asker {
+    /// Nobody in particular.
+    Anybody,
+    /// A user, and what the user is in the room.
+    User(i64, Option<Membership>),
+    /// Another server, if its name is known here.
+    Server(Option<i64>),
+}
+
+/// Why it is not known what a room is.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// The room is not known here, and no server that knows it could be asked.
+    #[error(transparent)]
+    Federation(FederationError),
+    /// The database failed.
+    #[error("the room could not be read")]
+    Store(#[from] StoreError),
+}
+
 /// The contents of state events, by their types.
 struct Contents(HashMap<i64, Map<String, Value>>);
 
@@ -89,12 +118,41 @@ impl Rooms {
             Some(user) => memberships::find(read, room, user).await?,
             None => None,
         };
-        let membership = membership.map_or(Membership::Leave, |found| found.membership);
-        let told = self
-            .is_told(read, &summary, (user, membership))
-            .await?
-            .then_some((summary, membership));
-        Ok(told)
+        let membership = membership.map(|found| found.membership);
+        let asker = user.map_or(Asker::Anybody, |user| Asker::User(user, membership));
+        let is_told = self.is_told(read, &summary, asker).await?;
+        Ok(is_told.then_some((summary, membership.unwrap_or(Membership::Leave))))
+    }
+
+    /// The same for any room; for one that is not known here, one of these servers is asked.
+    pub async fn summary_via(
+        &self,
+        room_id: &RoomId,
+        via: &[OwnedServerName],
+        user: Option<i64>,
+    ) -> Result<Option<(RoomSummary, Membership)>, SummaryError> {
+        let mut read = self.store.read();
+        let number = self.find_number(room_id).await?;
+        if let Some(room) = number
+            && rooms::find(&mut read, room).await?.is_some()
+        {
+            return Ok(self.summary(&mut read, room, user).await?);
+        }
+        let giver = room_id.server_name().map(ToOwned::to_owned);
+        let via: Vec<OwnedServerName> = via.iter().cloned().chain(giver).collect();
+        let asked = self.remote_room(room_id, &via, false).await;
+        let Some(room) = asked.map_err(SummaryError::Federation)? else {
+            return Ok(None);
+        };
+        let membership = match (number, user) {
+            (Some(room), Some(user)) => memberships::find(&mut read, room, user).await?,
+            _ => None,
+        };
+        let membership = membership.map(|found| found.membership);
+        let asker = user.map_or(Asker::Anybody, |user| Asker::User(user, membership));
+        let is_told = self.is_told(&mut read, &room.summary, asker).await?;
+        let membership = membership.unwrap_or(Membership::Leave);
+        Ok(is_told.then(|| (room.summary.clone(), membership)))
     }
 
     /// Who is in a room, may join it, may knock or may read it anyway, may know what it is
@@ -103,29 +161,53 @@ impl Rooms {
         &self,
         read: &mut Read,
         summary: &RoomSummary,
-        (user, membership): (Option<i64>, Membership),
+        asker: Asker,
     ) -> StoreResult<bool> {
-        if summary.world_readable || matches!(membership, Membership::Join | Membership::Invite) {
+        if summary.world_readable {
             return Ok(true);
         }
-        if membership == Membership::Ban {
-            return Ok(false);
+        match asker {
+            Asker::User(_, Some(Membership::Join | Membership::Invite)) => return Ok(true),
+            Asker::User(_, Some(Membership::Ban)) => return Ok(false),
+            Asker::Server(Some(server))
+                if self.has_server(read, &summary.room_id, server).await? =>
+            {
+                return Ok(true);
+            }
+            _ => {}
         }
-        let version = RoomVersionId::try_from(summary.room_version.as_str()).ok();
-        let rules = version.and_then(|version| version.rules());
-        let supports = rules.map(|rules| rules.authorization);
+        // What another server has told without a version, it has told because one may knock.
+        let version = summary.room_version.as_deref();
+        let version = version.map(RoomVersionId::try_from).transpose().ok();
         let supports = |has: fn(&ruma::room_version_rules::AuthorizationRules) -> bool| {
-            supports.as_ref().is_some_and(has)
+            version.as_ref().is_some_and(|version| {
+                let rules = version.as_ref().map(RoomVersionId::rules);
+                rules.is_none_or(|rules| rules.is_some_and(|rules| has(&rules.authorization)))
+            })
         };
         match summary.join_rule.as_str() {
             "public" => Ok(true),
             "knock" => Ok(supports(|rules| rules.knocking)),
             "knock_restricted" => Ok(supports(|rules| rules.knock_restricted_join_rule)),
-            "restricted" => match user {
-                Some(user) => self.is_in_any(read, &summary.allowed_room_ids, user).await,
-                None => Ok(false),
-            },
+            "restricted" => self.is_in_allowed(read, summary, asker).await,
             _ => Ok(false),
+        }
+    }
+
+    /// Whether who asks is in one of the rooms whose members may join.
+    async fn is_in_allowed(
+        &self,
+        read: &mut Read,
+        summary: &RoomSummary,
+        asker: Asker,
+    ) -> StoreResult<bool> {
+        match asker {
+            Asker::User(user, _) => self.is_in_any(read, &summary.allowed_room_ids, user).await,
+            Asker::Server(Some(server)) => {
+                let allowed = &summary.allowed_room_ids;
+                self.has_server_in_any(read, allowed, server).await
+            }
+            Asker::Anybody | Asker::Server(None) => Ok(false),
         }
     }
 
@@ -159,7 +241,7 @@ impl Rooms {
                 .is_some_and(|found| found == value)
         };
         Ok(Some(RoomSummary {
-            room,
+            room: Some(room),
             room_id: self.room_id(room).await?,
             joined: row.joined,
             name: contents.text(TYPE_NAME, "name"),
@@ -179,7 +261,7 @@ impl Rooms {
             guest_can_join: is(TYPE_GUEST_ACCESS, "guest_access", "can_join"),
             room_type: contents.text(TYPE_CREATE, "type"),
             encryption: contents.text(TYPE_ENCRYPTION, "algorithm"),
-            room_version: row.room_version,
+            room_version: Some(row.room_version),
             root: row.root,
         }))
     }

@@ -2,6 +2,7 @@
 
 mod erasure;
 mod moments;
+mod near;
 mod peers;
 mod view;
 
@@ -17,6 +18,7 @@ use ruma::{RoomId, UserId};
 use crate::Rooms;
 
 pub(crate) use moments::membership_of_event;
+pub use near::EventNear;
 pub use view::{RoomView, Standing, VisibleEvent};
 
 /// Why a room may not be read.
@@ -153,31 +155,37 @@ impl Rooms {
         view: &mut RoomView,
         (origin_server_ts, forward): (i64, bool),
     ) -> StoreResult<Option<StoredEvent>> {
-        const CHUNK: i64 = 100;
-        const CHUNKS: usize = 10;
         let range = (view.room, view.last);
-        let mut place = events::Moment {
-            origin_server_ts,
-            room_order: if forward { i64::MIN } else { i64::MAX },
-        };
-        for _ in 0..CHUNKS {
-            let chunk = if forward {
-                events::list_after_time(read, range, place, CHUNK).await?
-            } else {
-                events::list_before_time(read, range, place, CHUNK).await?
-            };
+        let mut place = events::Moment::before((origin_server_ts, forward));
+        for _ in 0..Self::NEAR_CHUNKS {
+            let chunk = self.chunk_near(read, range, (place, forward)).await?;
             let Some(last) = chunk.last() else {
                 return Ok(None);
             };
-            place = events::Moment {
-                origin_server_ts: last.origin_server_ts,
-                room_order: last.room_order,
-            };
+            place = last.moment();
             if let Some(found) = self.visible(read, view, chunk).await?.into_iter().next() {
                 return Ok(Some(found.event));
             }
         }
         Ok(None)
+    }
+
+    /// How often [`Rooms::chunk_near`] is asked before one gives up.
+    pub(crate) const NEAR_CHUNKS: usize = 10;
+
+    /// The 100 events that come next to a place, forward or backward in time.
+    pub(crate) async fn chunk_near(
+        &self,
+        read: &mut Read,
+        range: (i64, i64),
+        (place, forward): (events::Moment, bool),
+    ) -> StoreResult<Vec<StoredEvent>> {
+        const CHUNK: i64 = 100;
+        if forward {
+            events::list_after_time(read, range, place, CHUNK).await
+        } else {
+            events::list_before_time(read, range, place, CHUNK).await
+        }
     }
 
     /// The root of the state after an event, which is the state before the next one.

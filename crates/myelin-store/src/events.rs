@@ -197,6 +197,26 @@ pub struct Moment {
     pub room_order: i64,
 }
 
+impl Moment {
+    /// Where a walk from a time begins, forward or backward: events of that time come first.
+    pub fn before((origin_server_ts, forward): (i64, bool)) -> Self {
+        Self {
+            origin_server_ts,
+            room_order: if forward { i64::MIN } else { i64::MAX },
+        }
+    }
+}
+
+impl StoredEvent {
+    /// The event's place in time.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            origin_server_ts: self.origin_server_ts,
+            room_order: self.room_order,
+        }
+    }
+}
+
 /// At most `limit` events of a room up to the room order `last` that come after a moment in time,
 /// the oldest first.
 pub async fn list_after_time(

@@ -122,6 +122,17 @@ pub async fn list_sharing(read: &mut Read, user: i64, own: i64) -> StoreResult<V
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// Whether a user is joined to a room that has users of a server. Cost: at most the user's rooms.
+pub async fn exists_sharing(read: &mut Read, user: i64, server: i64) -> StoreResult<bool> {
+    let sql = "SELECT s.room FROM memberships m
+               JOIN room_servers s ON s.room = m.room AND s.server = $3
+               WHERE m.user_number = $1 AND m.membership = $2 AND s.joined > 0 LIMIT 1";
+    let joined = myelin_core::membership::Membership::Join.as_number();
+    let parameters = [user.into(), joined.into(), server.into()];
+    let row = read.query_one(ROOM_SERVERS.name, sql, &parameters).await?;
+    Ok(row.is_some())
+}
+
 /// Changes how many users of a server are joined. Who changes many at once says so afterwards with
 /// [`log_many`], in the set that publishes them.
 pub fn add(writes: &mut WriteSet, room: i64, server: i64, difference: i64) {

@@ -6,7 +6,8 @@ use myelin_http::MatrixError;
 use myelin_rooms::{
     AccessError, AliasError, AppendError, CanonicalAliasError, ChangeStateError, CreateRoomError,
     DirectoryError, ForgetError, HierarchyError, InviteError, JoinError, KnockError, LeaveError,
-    ModerationError, NoticeError, PublishError, RemoteError, ReportError, SendError, UpgradeError,
+    ModerationError, NoticeError, PublishError, RemoteError, ReportError, SendError, SummaryError,
+    UpgradeError,
 };
 use myelin_sync::MessagesError;
 use ruma::api::error::ErrorCode;
@@ -287,6 +288,15 @@ impl From<HierarchyError> for Error {
                 MatrixError::invalid_param(format!("{error}."))
             }
             HierarchyError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<SummaryError> for Error {
+    fn from(error: SummaryError) -> Self {
+        Self(match error {
+            SummaryError::Federation(error) => error.into(),
+            SummaryError::Store(error) => error.into(),
         })
     }
 }

@@ -25,12 +25,21 @@ pub(crate) async fn get_event_by_timestamp(
         .rooms
         .event_near(&mut read, &mut view, (time, forward))
         .await?;
-    let event = found.ok_or_else(|| {
-        let direction = if forward { "forward" } else { "backward" };
-        MatrixError::not_found(format!(
-            "Unable to find event from {time} in {direction} direction."
-        ))
-    })?;
+    let Some(event) = found else {
+        // Others may have been in the room earlier than this server.
+        let near = (body.ts, forward);
+        let asked = api
+            .rooms
+            .remote_event_near(&mut read, &view, &body.room_id, near)
+            .await?;
+        let event = asked.ok_or_else(|| {
+            let direction = if forward { "forward" } else { "backward" };
+            MatrixError::not_found(format!(
+                "Unable to find event from {time} in {direction} direction."
+            ))
+        })?;
+        return Ok(Response::new(event.event_id, event.origin_server_ts));
+    };
     let event_id = EventId::parse(&event.id).map_err(|error| StoreError::Corrupt {
         table: "events",
         column: 1,

@@ -3,11 +3,12 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{MatrixError, Public, Raw, authenticate, json_response};
-use myelin_rooms::RoomSummary;
-use ruma::{OwnedRoomId, OwnedRoomOrAliasId, api::error::ErrorCode};
-use serde_json::{Map, Value};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, api::error::ErrorCode};
 
 use crate::{ClientApi, Error};
+
+/// Servers that a client may name; more would not be asked.
+const VIA_MAX: usize = 10;
 
 /// With or without a session: who has none is told of rooms that are open to anybody.
 pub(crate) async fn get_summary(api: ClientApi, request: Public<Raw>) -> Result<Response, Error> {
@@ -21,52 +22,23 @@ pub(crate) async fn get_summary(api: ClientApi, request: Public<Raw>) -> Result<
     let name = OwnedRoomOrAliasId::try_from(name.as_str()).map_err(|_| {
         MatrixError::invalid_param(format!("{name:?} is neither a room id nor an alias."))
     })?;
+    let query = raw.query()?;
+    let named = query.all("via").filter_map(|name| name.try_into().ok());
+    let mut via: Vec<OwnedServerName> = named.take(VIA_MAX).collect();
     let room_id = match OwnedRoomId::try_from(name) {
         Ok(room_id) => room_id,
-        Err(alias) => api.rooms.resolve_alias(&alias).await?.room_id,
+        Err(alias) => {
+            let target = api.rooms.resolve_alias(&alias).await?;
+            via.extend(target.servers);
+            target.room_id
+        }
     };
     let user = session.map(|session| session.user_number);
-    let found = match api.rooms.find_number(&room_id).await? {
-        Some(room) => {
-            let mut read = api.app.store.read();
-            api.rooms.summary(&mut read, room, user).await?
-        }
-        None => None,
-    };
+    let found = api.rooms.summary_via(&room_id, &via, user).await?;
     let (summary, membership) = found.ok_or_else(|| MatrixError::not_found("Room not found."))?;
-    let mut answer = summary_object(&summary);
+    let mut answer = summary.to_object();
     if user.is_some() {
         answer.insert("membership".to_owned(), membership.as_str().into());
     }
     Ok(json_response(StatusCode::OK, &answer))
-}
-
-/// A summary as `/hierarchy` tells it, too.
-pub(crate) fn summary_object(summary: &RoomSummary) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut insert = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    insert("room_id", summary.room_id.as_str().into());
-    insert("room_version", summary.room_version.as_str().into());
-    insert("num_joined_members", summary.joined.into());
-    insert("join_rule", summary.join_rule.as_str().into());
-    insert("world_readable", summary.world_readable.into());
-    insert("guest_can_join", summary.guest_can_join.into());
-    if !summary.allowed_room_ids.is_empty() {
-        let ids = summary.allowed_room_ids.iter();
-        let ids: Vec<&str> = ids.map(|id| id.as_str()).collect();
-        insert("allowed_room_ids", ids.into());
-    }
-    for (key, value) in [
-        ("name", &summary.name),
-        ("topic", &summary.topic),
-        ("avatar_url", &summary.avatar_url),
-        ("canonical_alias", &summary.canonical_alias),
-        ("room_type", &summary.room_type),
-        ("encryption", &summary.encryption),
-    ] {
-        if let Some(value) = value {
-            insert(key, value.as_str().into());
-        }
-    }
-    object
 }

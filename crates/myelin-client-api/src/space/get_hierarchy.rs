@@ -8,7 +8,7 @@ use ruma::{UInt, api::client::space::get_hierarchy::v1::Request};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{ClientApi, Error, room::summary_object};
+use crate::{ClientApi, Error};
 
 #[derive(Serialize)]
 struct Answer {
@@ -53,7 +53,7 @@ pub(crate) async fn get_hierarchy(
 
 fn room(room: SpaceRoom) -> Room {
     Room {
-        summary: summary_object(&room.summary),
+        summary: room.summary.to_object(),
         children_state: room.children,
     }
 }

@@ -123,10 +123,11 @@ async fn refuses_what_is_no_alias_of_ours(server: &TestServer) {
             .await
             .refused(400, "M_INVALID_PARAM");
     }
-    alice
+    let message = alice
         .get(&path("tea"))
         .await
         .refused(400, "M_INVALID_PARAM");
+    assert!(message.starts_with("In the path:"), "{message}");
     alice
         .get("/rooms/nonsense/aliases")
         .await

@@ -1,5 +1,8 @@
 //! What users see of other servers.
 
 mod get_alias;
+mod get_event_by_timestamp;
+mod get_hierarchy;
 mod get_profile;
+mod get_summary;
 mod public_rooms;

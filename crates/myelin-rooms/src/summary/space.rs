@@ -1,27 +1,29 @@
 //! The rooms that belong to a space, in the order in which they are shown.
 
 use bytes::Bytes;
-use myelin_store::{Read, StoreResult, events::StoredEvent};
-use ruma::{OwnedRoomId, RoomId};
+use myelin_store::{Read, StoreResult};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
+use super::{RoomSummary, remote::SERVERS_MAX};
 use crate::Rooms;
 
 /// Children that are looked at: nobody scrolls through more.
-const CHILDREN_MAX: usize = 2_000;
+pub(super) const CHILDREN_MAX: usize = 2_000;
 /// Longest `order` that counts.
 const ORDER_MAX: usize = 50;
 
 /// A room that belongs to a space.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
-    /// The room's number, whether or not there is such a room here.
-    pub(super) room: i64,
-    room_id: OwnedRoomId,
+    /// Its id, whether or not there is such a room here.
+    pub(super) room_id: OwnedRoomId,
+    /// Servers that are said to know it.
+    pub(super) via: Vec<OwnedServerName>,
     order: Option<String>,
     origin_server_ts: i64,
-    is_suggested: bool,
+    pub(super) is_suggested: bool,
     /// The event that says so, as stripped state with its time.
     pub(super) stripped: Box<RawValue>,
 }
@@ -37,8 +39,24 @@ struct ChildEvent<'a> {
 }
 
 impl Rooms {
+    /// The children of a room that is known here, in their order: none, if it is no space.
+    pub(super) async fn children_of(
+        &self,
+        read: &mut Read,
+        summary: &RoomSummary,
+        suggested_only: bool,
+    ) -> StoreResult<Vec<Child>> {
+        match summary.room {
+            Some(room) if summary.is_space() => {
+                self.children(read, (room, &summary.root), suggested_only)
+                    .await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The children of a space at a root, in their order. Cost: their number.
-    pub(super) async fn children(
+    async fn children(
         &self,
         read: &mut Read,
         at: (i64, &Bytes),
@@ -51,7 +69,10 @@ impl Rooms {
         let numbers = entries.into_iter().take(CHILDREN_MAX);
         let numbers: Vec<i64> = numbers.map(|(_, number)| number).collect();
         let events = self.events_in_order(read, &numbers).await?;
-        let mut children: Vec<Child> = events.iter().filter_map(child).collect();
+        let mut children: Vec<Child> = events
+            .iter()
+            .filter_map(|event| child(&event.json))
+            .collect();
         children.retain(|child| child.is_suggested || !suggested_only);
         children.sort_by(|one, other| one.place().cmp(&other.place()));
         Ok(children)
@@ -61,7 +82,7 @@ impl Rooms {
 impl Child {
     /// "First order the children with a valid `order` key lexicographically […]. Then […] by the
     /// `origin_server_ts` […]. If the timestamps are the same, […] by their room IDs."
-    fn place(&self) -> (bool, &Option<String>, i64, &OwnedRoomId) {
+    pub(super) fn place(&self) -> (bool, &Option<String>, i64, &OwnedRoomId) {
         (
             self.order.is_none(),
             &self.order,
@@ -72,12 +93,13 @@ impl Child {
 }
 
 /// The child that an event names, unless it takes one out of the space or names none.
-fn child(event: &StoredEvent) -> Option<Child> {
-    let parsed: ChildEvent<'_> = serde_json::from_str(&event.json).ok()?;
+pub(super) fn child(event: &str) -> Option<Child> {
+    let parsed: ChildEvent<'_> = serde_json::from_str(event).ok()?;
     let via = parsed.content.get("via")?.as_array()?;
     if via.is_empty() || !via.iter().all(Value::is_string) {
         return None;
     }
+    let servers = via.iter().filter_map(Value::as_str);
     let order = parsed.content.get("order").and_then(Value::as_str);
     let order = order.filter(|order| {
         (1..=ORDER_MAX).contains(&order.len())
@@ -91,8 +113,11 @@ fn child(event: &StoredEvent) -> Option<Child> {
         "type": "m.space.child",
     });
     Some(Child {
-        room: event.state_key?,
         room_id: RoomId::parse(&parsed.state_key).ok()?,
+        via: servers
+            .filter_map(|name| name.try_into().ok())
+            .take(SERVERS_MAX)
+            .collect(),
         order: order.map(str::to_owned),
         origin_server_ts: parsed.origin_server_ts,
         is_suggested: parsed.content.get("suggested") == Some(&Value::Bool(true)),
@@ -102,7 +127,6 @@ fn child(event: &StoredEvent) -> Option<Child> {
 
 #[cfg(test)]
 mod tests {
-    use myelin_store::events;
 
     use super::*;
 
@@ -111,23 +135,7 @@ mod tests {
             r#"{{"content":{content},"origin_server_ts":{origin_server_ts},"sender":"@a:b",
                 "state_key":"{state_key}","type":"m.space.child"}}"#
         );
-        child(&StoredEvent {
-            event: 1,
-            id: "$1".to_owned(),
-            room: 1,
-            room_order: 1,
-            event_type: 1,
-            state_key: Some(1),
-            sender: 1,
-            depth: 1,
-            origin_server_ts,
-            status: events::Status::Accepted,
-            root_before: Bytes::new(),
-            device: None,
-            txn_id: None,
-            json,
-            redaction: None,
-        })
+        child(&json)
     }
 
     #[test]

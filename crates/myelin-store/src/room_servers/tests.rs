@@ -67,6 +67,10 @@ async fn the_servers_of_a_room_follow_its_memberships() {
         assert_eq!(list_sharing(read, 10, HERE).await.unwrap(), [THERE]);
         assert_eq!(list_sharing(read, 20, THERE).await.unwrap(), [HERE]);
         assert!(list_sharing(read, 99, HERE).await.unwrap().is_empty());
+        assert!(exists_sharing(read, 10, THERE).await.unwrap());
+        assert!(exists_sharing(read, 20, HERE).await.unwrap());
+        assert!(!exists_sharing(read, 99, THERE).await.unwrap());
+        assert!(!exists_sharing(read, 10, 999).await.unwrap());
         nodes.close().await;
     }
 }
