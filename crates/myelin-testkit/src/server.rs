@@ -116,13 +116,15 @@ impl TestServer {
     }
 
     /// Nodes over one file, whose commits happen in simulated time and whose chance comes from the
-    /// seed.
+    /// seed. Notaries are asked for the keys of servers that do not answer.
     pub(crate) async fn start_simulated(
         network: &Arc<Network>,
         name: &str,
         (nodes, seed): (usize, u64),
+        notaries: Vec<OwnedServerName>,
     ) -> Self {
         let mut server = Self::new(Mode::Sqlite, open(), seed).expect("a file needs no PostgreSQL");
+        server.settings.get_mut().federation.trusted_key_servers = notaries;
         server.database = Database::File(folder_in_memory());
         server.name = name.try_into().expect("the name is valid");
         server.network = network.clone();

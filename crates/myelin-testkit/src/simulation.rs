@@ -13,7 +13,8 @@ pub use world::{Course, simulate_federation};
 /// Runs the test on a simulated server and gives back what it found.
 pub fn simulate<T>(seed: u64, test: impl AsyncFnOnce(&TestServer) -> T) -> T {
     in_simulated_time(async {
-        let server = TestServer::start_simulated(&Arc::default(), SERVER_NAME, (1, seed)).await;
+        let server =
+            TestServer::start_simulated(&Arc::default(), SERVER_NAME, (1, seed), Vec::new()).await;
         let found = test(&server).await;
         server.stop().await;
         found

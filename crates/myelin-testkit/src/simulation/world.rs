@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use ruma::OwnedServerName;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use super::{agreement, in_simulated_time, let_pass, people::Person};
@@ -53,6 +54,11 @@ pub fn simulate_federation(seed: u64) -> Course {
     })
 }
 
+fn name_of(server: usize) -> OwnedServerName {
+    let name = format!("s{server}.example");
+    name.try_into().expect("the name is valid")
+}
+
 pub(super) struct World {
     pub(super) servers: Vec<TestServer>,
     pub(super) people: Vec<Person>,
@@ -75,9 +81,18 @@ impl World {
         for number in 0..SERVERS {
             // The first server has two nodes over one store.
             let nodes = if number == 0 { 2 } else { 1 };
-            let name = format!("s{number}.example");
+            let name = name_of(number);
+            // A server whose keys nobody can be asked for is not believed, and then its part of a
+            // room's state is missing where somebody joins: so each asks the others.
+            let others = (0..SERVERS).filter(|other| *other != number).map(name_of);
             let seed = seed.wrapping_mul(1_000) + 10 * number as u64;
-            let server = TestServer::start_simulated(&network, &name, (nodes, seed)).await;
+            let server = TestServer::start_simulated(
+                &network,
+                name.as_str(),
+                (nodes, seed),
+                others.collect(),
+            );
+            let server = server.await;
             // Nobody's clock is right.
             let skew_ms = chance.below(120_000) as u64;
             server.clock().set_ms(server.now_ms() - 60_000 + skew_ms);
