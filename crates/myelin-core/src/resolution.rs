@@ -9,10 +9,10 @@
 //! - The *conflicted keys* are the differences of the forks' tries.
 //! - The *auth difference* is walked downwards from the conflicted events, in the order of their
 //!   generations, and ends where all forks have an event in their auth chains: what lies below it,
-//!   all have too ([`auth_difference`]).
+//!   all have too (`auth_difference`).
 //! - Whether an event is in the auth chain of any of the many entries in which the forks agree is
-//!   found by walking upwards from it, newest first, to the first such entry ([`search`]).
-//! - Mainlines are walked as far as the events at hand need them ([`mainline`]).
+//!   found by walking upwards from it, newest first, to the first such entry (`search`).
+//! - Mainlines are walked as far as the events at hand need them (`mainline`).
 //!
 //! Of a fork of k events in a room of any size and age, O(k log n) nodes of the tries are read. No
 //! event costs more than its place in the graph: a chain made to be long is walked at most once, and
