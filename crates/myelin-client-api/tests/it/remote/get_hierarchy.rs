@@ -220,7 +220,8 @@ async fn a_page_asks_a_few_times(server: &TestServer) {
     loop {
         let before = peer.received().len();
         let page = walk(&alice, &root, &query).await.ok();
-        assert!(peer.received().len() - before <= 10);
+        // And once for the place where it goes on, if another node has found the way there.
+        assert!(peer.received().len() - before <= 10 + 1);
         found.extend(names(&page));
         let Some(next) = page["next_batch"].as_str() else {
             break;
@@ -228,7 +229,8 @@ async fn a_page_asks_a_few_times(server: &TestServer) {
         query = format!("from={}", encode(next));
     }
     assert_eq!(found.len(), 26);
-    assert_eq!(peer.received().len(), 25);
+    let asked = peer.received().len();
+    assert!((25..=28).contains(&asked), "{asked}");
 }
 
 async fn a_bad_server_hides_its_rooms_alone(server: &TestServer) {
