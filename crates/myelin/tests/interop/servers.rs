@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use myelin_blackbox::{Relay, ServerOptions, ServerProcess, is_ci};
+use myelin_blackbox::{Relay, ServerOptions, ServerProcess};
 use tempfile::TempDir;
 
 use crate::{
@@ -29,12 +29,10 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts both. None where Synapse is not installed; a build service must have it.
+    /// Starts both. None where Synapse is not installed.
     pub(crate) fn start() -> Option<Self> {
-        let python = synapse::find_python();
-        assert!(python.is_some() || !is_ci(), "Synapse is not installed");
-        let Some(python) = python else {
-            println!("skipped: Synapse is not installed (cargo xtask ci synapse)");
+        let Some(python) = synapse::find_python() else {
+            println!("skipped: Synapse is not installed (cargo xtask interop)");
             return None;
         };
         let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
