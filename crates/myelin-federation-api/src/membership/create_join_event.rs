@@ -24,7 +24,7 @@ pub(crate) async fn create_join_event(
     let pdu: Box<RawValue> = peer.body.json()?;
     let names = (&*room_id, &*event_id);
     let sent = send(&api, &peer.origin, names, (&pdu, Membership::Join)).await?;
-    let answer = api.rooms.join_answer(&sent.event, &sent.version).await;
+    let answer = api.rooms.join_answer(&sent.event).await;
     let answer = answer.map_err(refusal)?;
     let name = api.app.server.name.as_str();
     let head = format!(

@@ -14,17 +14,20 @@ mod template;
 
 use std::{collections::HashMap, sync::Arc};
 
+use myelin_core::event::Event;
 use myelin_net::FederationError;
 use myelin_store::StoreError;
 use parking_lot::Mutex;
-use ruma::{OwnedRoomId, RoomId, RoomVersionId};
+use ruma::{CanonicalJsonObject, OwnedRoomId, RoomId, RoomVersionId, ServerName};
+use serde_json::value::RawValue;
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
     task::JoinSet,
 };
 
 pub(crate) use self::outside::Outside;
-use crate::SnapshotError;
+use self::template::{Template, Wanted};
+use crate::{Rooms, SnapshotError};
 
 /// Why other servers did not do what was asked of them.
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +64,14 @@ pub enum RemoteError {
 
 impl RemoteError {
     /// An answer that cannot be used.
-    fn unusable(server: &ruma::ServerName, reason: impl std::fmt::Display) -> Self {
+    fn unusable(server: &ServerName, reason: impl std::fmt::Display) -> Self {
         Self::Failed {
             server: server.to_string(),
             reason: reason.to_string(),
         }
     }
 
-    fn of_request(server: &ruma::ServerName, error: FederationError) -> Self {
+    fn of_request(server: &ServerName, error: FederationError) -> Self {
         match error {
             FederationError::Refused {
                 status,
@@ -87,7 +90,7 @@ impl RemoteError {
         }
     }
 
-    fn of_snapshot(server: &ruma::ServerName, error: SnapshotError) -> Self {
+    fn of_snapshot(server: &ServerName, error: SnapshotError) -> Self {
         match error {
             SnapshotError::Store(error) => Self::Store(error),
             error => Self::unusable(server, error),
@@ -113,6 +116,38 @@ impl RemoteError {
         } else {
             self
         }
+    }
+}
+
+/// An event that was made from another server's template.
+pub(crate) struct Proposal {
+    pub(crate) version: RoomVersionId,
+    pub(crate) event: Event,
+    /// Its form between servers.
+    pub(crate) pdu: Box<RawValue>,
+}
+
+impl Rooms {
+    /// Makes the event that is wanted from what a server has answered: the version of the room and
+    /// a template.
+    fn propose(
+        &self,
+        server: &ServerName,
+        (version, template): (Option<RoomVersionId>, &RawValue),
+        wanted: &Wanted<'_>,
+        content: CanonicalJsonObject,
+    ) -> Result<Proposal, RemoteError> {
+        let unusable = |error: &dyn std::fmt::Display| RemoteError::unusable(server, error);
+        let template =
+            Template::read(version, template, wanted).map_err(|error| unusable(&error))?;
+        let event = self.event_of(&template, wanted, content);
+        let event = event.map_err(|error| unusable(&error))?;
+        let pdu = RawValue::from_string(event.json.to_string());
+        Ok(Proposal {
+            version: template.version,
+            pdu: pdu.map_err(|error| unusable(&error))?,
+            event,
+        })
     }
 }
 

@@ -20,6 +20,20 @@ impl Rooms {
         room: i64,
         of: &[i64],
     ) -> StoreResult<Vec<i64>> {
+        let mut chain = self.whole_auth_chain(read, room, of).await?;
+        for number in of {
+            chain.remove(number);
+        }
+        Ok(chain.into_iter().collect())
+    }
+
+    /// The same with those of them that vouch for others of them.
+    pub(crate) async fn whole_auth_chain(
+        &self,
+        read: &mut Read,
+        room: i64,
+        of: &[i64],
+    ) -> StoreResult<BTreeSet<i64>> {
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut chain = BTreeSet::new();
         let mut next: Vec<i64> = of.to_vec();
@@ -36,12 +50,14 @@ impl Rooms {
                 let ids: Vec<&str> = chunk.iter().map(String::as_str).collect();
                 let loaded = events::list_by_ids(read, &ids).await?;
                 let in_room = loaded.iter().filter(|event| event.room == room);
-                let numbers = in_room.map(|event| event.event);
-                let new = numbers.filter(|number| !given.contains(number));
-                next.extend(new.filter(|number| chain.insert(*number)));
+                let new = in_room
+                    .map(|event| event.event)
+                    .filter(|number| chain.insert(*number));
+                // What those cite that were given is known already.
+                next.extend(new.filter(|number| !given.contains(number)));
             }
         }
-        Ok(chain.into_iter().collect())
+        Ok(chain)
     }
 }
 

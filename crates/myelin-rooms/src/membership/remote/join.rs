@@ -11,15 +11,13 @@ use myelin_core::{
 use myelin_net::Limits;
 use myelin_store::{StoreError, memberships, profiles};
 use ruma::{
-    CanonicalJsonObject, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, ServerName, UserId,
+    CanonicalJsonObject, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId,
+    ServerName, UserId,
     api::federation::membership::{create_join_event, prepare_join_event},
 };
 use serde_json::value::RawValue;
 
-use super::{
-    RemoteError, known_versions,
-    template::{Template, Wanted},
-};
+use super::{Proposal, RemoteError, known_versions, template::Wanted};
 use crate::{
     Outcome, ReceiveError, Rooms,
     membership::{Join, JoinError, member_content},
@@ -139,13 +137,12 @@ impl Rooms {
             user,
             membership: Membership::Join,
         };
-        let template = Template::read(answer.room_version, &answer.event, &wanted)
-            .map_err(|error| unusable(&error))?;
-        let join = self
-            .event_of(&template, &wanted, joining.content.clone())
-            .map_err(|error| unusable(&error))?;
-        let pdu = RawValue::from_string(join.json.to_string());
-        let pdu = pdu.map_err(|error| unusable(&error))?;
+        let template = (answer.room_version, &*answer.event);
+        let Proposal {
+            version,
+            event: join,
+            pdu,
+        } = self.propose(server, template, &wanted, joining.content.clone())?;
         let id = join.event_id.clone();
         let request = create_join_event::v2::Request::new(room_id.clone(), id, pdu);
         let pieces = self
@@ -154,7 +151,7 @@ impl Rooms {
         let mut pieces = pieces
             .await
             .map_err(|error| RemoteError::of_request(server, error))?;
-        let mut snapshot = self.snapshot(room_id, &template.version);
+        let mut snapshot = self.snapshot(room_id, &version);
         let mut reader = AnswerReader::default();
         let (mut parts, mut signed) = (Vec::new(), None);
         loop {
@@ -167,12 +164,12 @@ impl Rooms {
         }
         reader.finish().map_err(|error| unusable(&error))?;
         let join = self
-            .signed_by_both((server, &template), join, signed.as_deref())
+            .signed_by_both((server, &version), join, signed.as_deref())
             .await?;
         let snapshot = snapshot.store().await;
         let snapshot = snapshot.map_err(|error| RemoteError::of_snapshot(server, error))?;
         snapshot.check(&join).map_err(|error| unusable(&error))?;
-        self.admit(server, (room_id, &template.version), &snapshot, join)
+        self.admit(server, (room_id, &version), &snapshot, join)
             .await
     }
 
@@ -180,12 +177,11 @@ impl Rooms {
     /// What comes back must be the event that was sent.
     async fn signed_by_both(
         &self,
-        (server, template): (&ServerName, &Template),
+        (server, version): (&ServerName, &RoomVersionId),
         sent: Event,
         signed: Option<&[u8]>,
     ) -> Result<Event, RemoteError> {
         let unusable = |error: &dyn std::fmt::Display| RemoteError::unusable(server, error);
-        let version = &template.version;
         let candidate = match signed {
             Some(json) => {
                 let received = event::parse(json, version).map_err(|error| unusable(&error))?;
@@ -208,7 +204,7 @@ impl Rooms {
     async fn admit(
         &self,
         server: &ServerName,
-        (room_id, version): (&RoomId, &ruma::RoomVersionId),
+        (room_id, version): (&RoomId, &RoomVersionId),
         snapshot: &StoredSnapshot,
         join: Event,
     ) -> Result<(), RemoteError> {

@@ -8,10 +8,7 @@ use ruma::{
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Outside, RemoteError,
-    join::TEMPLATE_LIMITS,
-    known_versions,
-    template::{Template, Wanted},
+    Outside, Proposal, RemoteError, join::TEMPLATE_LIMITS, known_versions, template::Wanted,
 };
 use crate::{
     HandshakeError, Rooms,
@@ -49,7 +46,6 @@ impl Rooms {
         server: &ServerName,
         knock: &Knock<'_>,
     ) -> Result<(), RemoteError> {
-        let unusable = |error: &dyn std::fmt::Display| RemoteError::unusable(server, error);
         let Knock { room_id, user, .. } = *knock;
         let mut request =
             prepare_knock_event::v1::Request::new(room_id.to_owned(), user.to_owned());
@@ -63,15 +59,14 @@ impl Rooms {
             user,
             membership: Membership::Knock,
         };
-        let template = Template::read(Some(answer.room_version), &answer.event, &wanted)
-            .map_err(|error| unusable(&error))?;
         let content = member_content(Membership::Knock, knock.reason);
         let content = self.with_own_profile(user, content).await?;
-        let event = self
-            .event_of(&template, &wanted, content)
-            .map_err(|error| unusable(&error))?;
-        let pdu = RawValue::from_string(event.json.to_string());
-        let pdu = pdu.map_err(|error| unusable(&error))?;
+        let template = (Some(answer.room_version), &*answer.event);
+        let Proposal {
+            version,
+            event,
+            pdu,
+        } = self.propose(server, template, &wanted, content)?;
         let id = event.event_id.clone();
         let request = create_knock_event::v1::Request::new(room_id.to_owned(), id, pdu);
         let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
@@ -79,7 +74,7 @@ impl Rooms {
             .await
             .map_err(|error| RemoteError::of_request(server, error))?;
         let state: Vec<Box<RawValue>> = answer.knock_room_state.iter().filter_map(raw).collect();
-        let room = (&template.version, room_id);
+        let room = (&version, room_id);
         // The knock is there, whatever is told with it.
         let state = match self.invite_state(room, &state, user).await {
             Ok(state) => state.json,
@@ -91,7 +86,7 @@ impl Rooms {
         };
         let outside = Outside {
             event: &event,
-            version: &template.version,
+            version: &version,
             membership: Membership::Knock,
             state: &state,
         };

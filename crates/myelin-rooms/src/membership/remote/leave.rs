@@ -9,13 +9,8 @@ use ruma::{
     OwnedEventId, RoomId, RoomVersionId, ServerName, UserId,
     api::federation::membership::{create_leave_event, prepare_leave_event},
 };
-use serde_json::value::RawValue;
 
-use super::{
-    Outside, RemoteError,
-    join::TEMPLATE_LIMITS,
-    template::{Template, Wanted},
-};
+use super::{Outside, Proposal, RemoteError, join::TEMPLATE_LIMITS, template::Wanted};
 use crate::{
     Rooms,
     membership::{Leave, LeaveError, MEMBER, member_content},
@@ -79,7 +74,6 @@ impl Rooms {
         server: &ServerName,
         leave: &Leave<'_>,
     ) -> Result<Event, RemoteError> {
-        let unusable = |error: &dyn std::fmt::Display| RemoteError::unusable(server, error);
         let Leave { room_id, user, .. } = *leave;
         let request = prepare_leave_event::v1::Request::new(room_id.to_owned(), user.to_owned());
         let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
@@ -91,14 +85,10 @@ impl Rooms {
             user,
             membership: Membership::Leave,
         };
-        let template = Template::read(answer.room_version, &answer.event, &wanted)
-            .map_err(|error| unusable(&error))?;
         let content = member_content(Membership::Leave, leave.reason);
-        let event = self
-            .event_of(&template, &wanted, content)
-            .map_err(|error| unusable(&error))?;
-        let pdu = RawValue::from_string(event.json.to_string());
-        let pdu = pdu.map_err(|error| unusable(&error))?;
+        let template = (answer.room_version, &*answer.event);
+        let proposal = self.propose(server, template, &wanted, content)?;
+        let Proposal { event, pdu, .. } = proposal;
         let id = event.event_id.clone();
         let request = create_leave_event::v2::Request::new(room_id.to_owned(), id, pdu);
         let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);

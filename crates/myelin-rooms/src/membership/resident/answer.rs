@@ -1,20 +1,14 @@
 //! What a server is told of a room that one of its users has joined.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
-use myelin_core::{event::Event, event::from_stored};
+use myelin_core::event::Event;
 use myelin_store::{
     Read, StoreError, StoreResult,
     events::{self, StoredEvent},
 };
-use ruma::{EventId, OwnedEventId, RoomVersionId};
 
 use super::HandshakeError;
 use crate::Rooms;
-
-/// Events that are loaded together.
-const CHUNK: usize = 500;
 
 /// The state of a room before an event, and what vouches for it, by number.
 #[derive(Clone, Debug, Default)]
@@ -28,11 +22,7 @@ pub struct JoinAnswer {
 impl Rooms {
     /// The state before an event that was taken into its room, with all that vouches for it.
     /// Cost: the size of the state.
-    pub async fn join_answer(
-        &self,
-        join: &Event,
-        version: &RoomVersionId,
-    ) -> Result<JoinAnswer, HandshakeError> {
+    pub async fn join_answer(&self, join: &Event) -> Result<JoinAnswer, HandshakeError> {
         let mut read = self.store.read();
         let missing = StoreError::Missing { table: "events" };
         let number = events::find_number(&mut read, join.event_id.as_str()).await?;
@@ -41,37 +31,13 @@ impl Rooms {
         let at = (stored.room, &stored.root_before);
         let state = self.state_entries(&mut read, at).await?;
         let state: Vec<i64> = state.into_iter().map(|(_, number)| number).collect();
-        let mut first = join.auth_events.clone();
-        for chunk in state.chunks(CHUNK) {
-            for event in events::list(&mut read, chunk).await? {
-                first.extend(auth_events(&event, version)?);
-            }
-        }
-        let auth_chain = self.auth_chain_of(&mut read, first, version).await?;
-        Ok(JoinAnswer { state, auth_chain })
-    }
-
-    /// The numbers of these events and of all that vouch for them, each once.
-    pub(crate) async fn auth_chain_of(
-        &self,
-        read: &mut Read,
-        first: Vec<OwnedEventId>,
-        version: &RoomVersionId,
-    ) -> StoreResult<Vec<i64>> {
-        let mut seen: HashSet<OwnedEventId> = HashSet::new();
-        let mut numbers = Vec::new();
-        let mut wanted = first;
-        while !wanted.is_empty() {
-            let mut chunk = wanted.split_off(wanted.len().saturating_sub(CHUNK));
-            chunk.retain(|id| seen.insert(id.clone()));
-            let ids: Vec<&str> = chunk.iter().map(|id| EventId::as_str(id)).collect();
-            for event in events::list_by_ids(read, &ids).await? {
-                numbers.push(event.event);
-                let vouchers = auth_events(&event, version)?;
-                wanted.extend(vouchers.into_iter().filter(|id| !seen.contains(id)));
-            }
-        }
-        Ok(numbers)
+        let mut of = state.clone();
+        of.push(stored.event);
+        let auth_chain = self.whole_auth_chain(&mut read, stored.room, &of).await?;
+        Ok(JoinAnswer {
+            state,
+            auth_chain: auth_chain.into_iter().collect(),
+        })
     }
 
     /// The JSON of events as servers send them to each other, separated by commas.
@@ -108,18 +74,4 @@ impl Rooms {
         let numbers: Vec<i64> = numbers.into_iter().flatten().collect();
         self.events_in_order(read, &numbers).await
     }
-}
-
-fn auth_events(event: &StoredEvent, version: &RoomVersionId) -> StoreResult<Vec<OwnedEventId>> {
-    let corrupt = |found: String| StoreError::Corrupt {
-        table: "events",
-        column: 12,
-        wanted: "an event",
-        found,
-    };
-    let id = OwnedEventId::try_from(event.id.as_str());
-    let id = id.map_err(|error| corrupt(error.to_string()))?;
-    let event =
-        from_stored(&event.json, id, version).map_err(|error| corrupt(error.to_string()))?;
-    Ok(event.auth_events)
 }
