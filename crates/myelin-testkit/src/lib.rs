@@ -9,6 +9,7 @@
 )]
 
 mod answer;
+mod cost;
 mod coverage;
 mod environment;
 mod logs;
@@ -24,6 +25,7 @@ mod user;
 mod wait;
 
 pub use answer::{Answer, encode, text};
+pub use cost::least_cost;
 pub use coverage::Coverage;
 pub use environment::{SeededChance, TestClock};
 pub use modes::{run, run_federated};

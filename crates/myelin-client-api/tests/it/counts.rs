@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings, SendEvent};
-use myelin_store::Counts;
-use myelin_testkit::{Mode, TestServer, User, encode, run, text};
+use myelin_testkit::{Mode, TestServer, User, encode, least_cost as cost, run, text};
 use ruma::{CanonicalJsonObject, RoomId, RoomVersionId, UserId};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -155,22 +154,6 @@ async fn send_many(server: &TestServer, (sender, room): (&User, &str), count: us
         }
     })
     .await;
-}
-
-/// What the request costs the second time: the first one fills the caches.
-async fn cost(server: &TestServer, request: impl AsyncFn()) -> Counts {
-    request().await;
-    let stores = server.stores();
-    let before = stores[0].counts();
-    request().await;
-    let after = stores[0].counts();
-    Counts {
-        statements: after.statements - before.statements,
-        rows_read: after.rows_read - before.rows_read,
-        rows_written: after.rows_written - before.rows_written,
-        batches: after.batches - before.batches,
-        trie_nodes_read: after.trie_nodes_read - before.trie_nodes_read,
-    }
 }
 
 /// A room with this many members, its creator among them.
