@@ -53,15 +53,17 @@ async fn a_row_is_written_by_whoever_knows_it_and_goes() {
 async fn the_rooms_that_a_server_missed_something_in_are_found() {
     for nodes in test_stores::both().await {
         let server = 7;
+        let mut positions = Vec::new();
         // Nothing happens in the second; the third was left.
         for (room, joined, happens_in) in [(1, 1, 1), (2, 1, 9), (3, 0, 3), (4, 1, 4), (5, 1, 5)] {
             let mut writes = WriteSet::new();
             room_servers::add(&mut writes, room, server, joined);
             deliveries::insert(&mut writes, happens_in, 100 + room);
-            nodes.one.commit(writes).await.unwrap();
+            positions.push(nodes.one.commit(writes).await.unwrap().last);
         }
+        let all = (0, positions[4]);
         let read = &mut nodes.two.read();
-        let found = list_missed_rooms(read, server, (0, 9), (0, 9)).await;
+        let found = list_missed_rooms(read, server, all, (0, 9)).await;
         let rooms: Vec<_> = found
             .unwrap()
             .iter()
@@ -69,11 +71,12 @@ async fn the_rooms_that_a_server_missed_something_in_are_found() {
             .collect();
         // What happened in the third before it was left may be missing.
         assert_eq!(rooms, [(1, 1), (3, 0), (4, 1), (5, 1)]);
-        let found = list_missed_rooms(read, server, (1, 3), (0, 9)).await;
+        let after_the_first = (positions[0], positions[3]);
+        let found = list_missed_rooms(read, server, after_the_first, (0, 9)).await;
         assert_eq!(found.unwrap().len(), 2);
-        let found = list_missed_rooms(read, server, (0, 9), (2, 2)).await;
+        let found = list_missed_rooms(read, server, all, (2, 2)).await;
         assert_eq!(found.unwrap().len(), 2);
-        let found = list_missed_rooms(read, 8, (0, 9), (0, 9)).await;
+        let found = list_missed_rooms(read, 8, all, (0, 9)).await;
         assert!(found.unwrap().is_empty());
         nodes.close().await;
     }
