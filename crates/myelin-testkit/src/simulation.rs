@@ -1,6 +1,7 @@
 //! A server on one thread, whose time, chance and commits are all ours: one seed gives one log.
 
 mod agreement;
+mod holdings;
 mod people;
 mod world;
 

@@ -24,10 +24,12 @@ struct Holding {
     joins: BTreeSet<String>,
 }
 
-/// What servers that have somebody in a room hold differently, told for a person.
-pub(super) async fn differences(world: &World) -> Vec<String> {
-    let mut found = Vec::new();
+/// What servers that have somebody in a room hold differently, told for a person; and the rooms in
+/// which they do.
+pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
+    let (mut found, mut rooms) = (Vec::new(), Vec::new());
     for room in world.rooms() {
+        let before = found.len();
         let mut holdings = Vec::new();
         for server in 0..world.servers.len() {
             holdings.extend(holding(world, &room, server).await);
@@ -36,8 +38,11 @@ pub(super) async fn differences(world: &World) -> Vec<String> {
             found.extend(compare_states(&room, &pair[0], &pair[1]));
         }
         found.extend(missing_events(world, &room, &holdings).await);
+        if found.len() > before {
+            rooms.push(room);
+        }
     }
-    found
+    (found, rooms)
 }
 
 /// None if nobody of the server is in the room.
@@ -89,14 +94,14 @@ async fn accepted_events(world: &World, room: &str, server: usize) -> (Graph, BT
         if own && json["content"]["membership"] == "join" {
             joins.insert(event.id.clone());
         }
-        graph.insert(event.id, previous(&json));
+        graph.insert(event.id, references(&json, "prev_events"));
     }
     (graph, joins)
 }
 
-/// The ids of the events before it; in old rooms each stands in a pair with its hash.
-fn previous(event: &Value) -> Vec<String> {
-    let ids = event["prev_events"].as_array().into_iter().flatten();
+/// The ids in a list of an event's references; in old rooms each stands in a pair with its hash.
+pub(super) fn references(event: &Value, key: &str) -> Vec<String> {
+    let ids = event[key].as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_str().or_else(|| id[0].as_str()))
         .map(str::to_owned)
         .collect()

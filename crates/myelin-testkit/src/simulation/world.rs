@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use ruma::OwnedServerName;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
-use super::{agreement, in_simulated_time, let_pass, people::Person};
+use super::{agreement, holdings, in_simulated_time, let_pass, people::Person};
 use crate::{Answer, Network, SeededChance, TestServer, Weather};
 
 const SERVERS: usize = 5;
@@ -40,15 +40,19 @@ pub fn simulate_federation(seed: u64) -> Course {
         let world = Arc::new(World::start(seed).await);
         world.storm().await;
         world.calm_down().await;
-        let mut differences = Vec::new();
+        let (mut differences, mut rooms) = (Vec::new(), Vec::new());
         for (round, minutes) in WAITS_MIN.into_iter().enumerate() {
             let_pass(Duration::from_mins(minutes)).await;
             world.everybody_speaks(round).await;
             let_pass(Duration::from_mins(1)).await;
-            differences = agreement::differences(&world).await;
+            (differences, rooms) = agreement::differences(&world).await;
             if differences.is_empty() {
                 break;
             }
+        }
+        for room in &rooms {
+            let told = holdings::tell(&world, room).await;
+            world.story.lock().extend(told);
         }
         world.end(differences).await
     })
