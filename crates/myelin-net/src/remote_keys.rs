@@ -17,7 +17,7 @@ use myelin_core::{
 };
 use myelin_store::{Store, StoreResult, remote_keys, signing_keys};
 use parking_lot::Mutex;
-use ruma::{CanonicalJsonObject, OwnedServerName, RoomVersionId, serde::Base64};
+use ruma::{CanonicalJsonObject, OwnedServerName, RoomVersionId, ServerName, serde::Base64};
 use tokio::task::JoinSet;
 
 use self::{
@@ -97,6 +97,19 @@ impl RemoteKeys {
             logged(self.take_own(&own, &mut found).await);
         }
         found
+    }
+
+    /// Whether keys of a server that could not be had may be had if they are asked for again: no
+    /// if it has answered and has no such key, nor has a notary, and no if it has been silent for
+    /// long.
+    pub fn may_still_come(&self, server: &ServerName) -> bool {
+        self.known()
+            .may_still_come(server, self.fetcher.server.now_ms())
+    }
+
+    /// Whether a server would be asked now for a key that is not known.
+    pub fn may_ask(&self, server: &ServerName) -> bool {
+        self.known().may_ask(server, self.fetcher.server.now_ms())
     }
 
     /// What servers last said about their keys, signed by them: asked of them anew if that is older

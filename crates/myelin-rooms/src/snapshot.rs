@@ -6,8 +6,9 @@
 
 mod graph;
 mod store;
+mod verification;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use myelin_core::{
     auth::{self, AuthError, AuthEvent},
@@ -19,19 +20,15 @@ use myelin_store::{
     StoreError, StoreResult,
     events::{self, Status, StoredEvent},
 };
-use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, RoomVersionId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, RoomVersionId};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
-use crate::{PduError, Rooms};
+use self::verification::{Checked, Unverified};
+use crate::{Rooms, verify::join};
 
 /// Events that are verified together.
 const BATCH: usize = 500;
-/// Batches that are verified at the same time: while the keys for one are fetched, another is
-/// checked on all cores, and a third comes in.
-const IN_FLIGHT_MAX: usize = 3;
-/// How long the keys of a server that does not answer are waited for.
-const KEYS_WITHIN: Duration = Duration::from_secs(15);
 /// The most bytes of events that one snapshot may have: some 100,000 members.
 const BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Events whose rows are read together.
@@ -46,6 +43,10 @@ pub enum SnapshotError {
     /// Its events do not make a state.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
+    /// The keys that show who made some of its events cannot be had now. Without these events the
+    /// state would be another one.
+    #[error("the keys of {} cannot be had, so the state is not known whole", join(.0))]
+    Keys(Vec<OwnedServerName>),
     /// The create event is of another room version than the room is said to be.
     #[error("the room is not of version {0}")]
     OtherVersion(RoomVersionId),
@@ -60,8 +61,10 @@ pub struct Snapshot {
     room_id: OwnedRoomId,
     version: RoomVersionId,
     waiting: Vec<(Place, Box<RawValue>)>,
-    checks: JoinSet<Vec<(Place, Result<Event, PduError>)>>,
+    checks: JoinSet<Vec<Checked>>,
     found: HashMap<OwnedEventId, Found>,
+    /// What could not be verified for want of keys.
+    unverified: Vec<Unverified>,
     bytes: usize,
     /// What was no event, or not one that holds.
     left_out: usize,
@@ -90,24 +93,6 @@ pub struct StoredSnapshot {
 }
 
 impl Rooms {
-    /// Stores a state that another server tells, with the events that vouch for it. See
-    /// [`Snapshot`] for one that is read while it comes in.
-    pub async fn store_snapshot(
-        &self,
-        (room_id, version): (&RoomId, &RoomVersionId),
-        state: Vec<Box<RawValue>>,
-        auth_chain: Vec<Box<RawValue>>,
-    ) -> Result<StoredSnapshot, SnapshotError> {
-        let mut snapshot = self.snapshot(room_id, version);
-        for pdu in auth_chain {
-            snapshot.tell(Place::AuthChain, pdu).await?;
-        }
-        for pdu in state {
-            snapshot.tell(Place::State, pdu).await?;
-        }
-        snapshot.store().await
-    }
-
     /// An empty snapshot of a room of this version.
     pub fn snapshot(&self, room_id: &RoomId, version: &RoomVersionId) -> Snapshot {
         Snapshot {
@@ -117,6 +102,7 @@ impl Rooms {
             waiting: Vec::new(),
             checks: JoinSet::new(),
             found: HashMap::new(),
+            unverified: Vec::new(),
             bytes: 0,
             left_out: 0,
         }
@@ -162,12 +148,15 @@ impl Snapshot {
         Ok(missing)
     }
 
-    /// Judges what was told, stores it, and gives the root of the state.
+    /// Judges what was told, stores it, and gives the root of the state. Events whose keys will not
+    /// come any more are left out; while they may still come, there is no state.
     pub async fn store(mut self) -> Result<StoredSnapshot, SnapshotError> {
-        self.verify_waiting().await;
-        while let Some(checked) = self.checks.join_next().await {
-            self.take(checked.unwrap_or_default());
+        self.verify_all().await;
+        let awaited = self.verify_again().await?;
+        if !awaited.is_empty() {
+            return Err(SnapshotError::Keys(awaited));
         }
+        self.left_out += self.unverified.len();
         if self.left_out > 0 {
             let (room_id, left_out) = (&self.room_id, self.left_out);
             tracing::info!(%room_id, left_out, "events of a state do not hold");
@@ -203,41 +192,6 @@ impl Snapshot {
             verdicts,
             state,
         })
-    }
-
-    async fn verify_waiting(&mut self) {
-        let batch = std::mem::take(&mut self.waiting);
-        if batch.is_empty() {
-            return;
-        }
-        if self.checks.len() >= IN_FLIGHT_MAX
-            && let Some(checked) = self.checks.join_next().await
-        {
-            self.take(checked.unwrap_or_default());
-        }
-        let (rooms, room_id, version) = (
-            self.rooms.clone(),
-            self.room_id.clone(),
-            self.version.clone(),
-        );
-        self.checks.spawn(async move {
-            let (places, pdus): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
-            let verified = rooms.verify(&pdus, (&version, &room_id), KEYS_WITHIN).await;
-            places.into_iter().zip(verified).collect()
-        });
-    }
-
-    fn take(&mut self, checked: Vec<(Place, Result<Event, PduError>)>) {
-        for (place, event) in checked {
-            match event {
-                Ok(event) => self.add(place, event),
-                Err(error) => {
-                    tracing::debug!(room_id = %self.room_id, %error, "an event of a state left out");
-                    self.left_out += 1;
-                }
-            }
-        }
     }
 
     fn add(&mut self, place: Place, mut event: Event) {

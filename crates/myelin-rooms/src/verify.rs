@@ -29,8 +29,8 @@ pub enum PduError {
     #[error("it is an event of another room")]
     OtherRoom,
     /// Keys that could show who made it cannot be had now.
-    #[error("the keys of {} cannot be had", .0.join(", "))]
-    Keys(Vec<String>),
+    #[error("the keys of {} cannot be had", join(.0))]
+    Keys(Vec<OwnedServerName>),
     /// It is not signed by who must have signed it.
     #[error("it is not signed as it must be: {0}")]
     Signature(String),
@@ -169,10 +169,16 @@ fn signature_error(
                 .any(|key| held.is_none_or(|held| !held.contains_key(key)))
         })
     };
-    let unknown: Vec<_> = required.iter().filter(is_unknown).collect();
+    let unknown: Vec<_> = required.iter().filter(is_unknown).cloned().collect();
     if unknown.is_empty() {
         PduError::Signature(error.to_string())
     } else {
-        PduError::Keys(unknown.into_iter().map(ToString::to_string).collect())
+        PduError::Keys(unknown)
     }
+}
+
+/// Names of servers for a person.
+pub(crate) fn join(servers: &[OwnedServerName]) -> String {
+    let names: Vec<&str> = servers.iter().map(|server| server.as_str()).collect();
+    names.join(", ")
 }

@@ -24,9 +24,9 @@ three_modes!(
 type Lie = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
 /// A peer with a public room, and what it does to its answers before it sends them.
-struct Liar {
-    peer: Arc<Peer>,
-    room: PeerRoom,
+pub(crate) struct Liar {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) room: PeerRoom,
     template: Arc<Mutex<Option<Lie>>>,
     state: Arc<Mutex<Option<Lie>>>,
 }
@@ -44,7 +44,7 @@ impl Liar {
         Self::with_room(peer, room)
     }
 
-    fn with_room(peer: Arc<Peer>, room: PeerRoom) -> Self {
+    pub(crate) fn with_room(peer: Arc<Peer>, room: PeerRoom) -> Self {
         let liar = Self {
             peer,
             room,
@@ -105,7 +105,7 @@ impl Liar {
         *self.state.lock().unwrap() = None;
     }
 
-    async fn join(&self, user: &User) -> Answer {
+    pub(crate) async fn join(&self, user: &User) -> Answer {
         join_via(
             user,
             self.room.id.as_str(),
@@ -114,7 +114,7 @@ impl Liar {
         .await
     }
 
-    async fn is_joined(&self, user: &User) -> bool {
+    pub(crate) async fn is_joined(&self, user: &User) -> bool {
         let rooms = user.get("/joined_rooms").await.ok();
         let rooms = rooms["joined_rooms"].as_array().unwrap().clone();
         rooms.contains(&json!(self.room.id))

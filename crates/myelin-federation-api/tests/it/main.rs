@@ -27,4 +27,5 @@ mod membership;
 mod received_events;
 mod send_transaction_message;
 mod serving;
+mod states_without_keys;
 mod thirdparty;

@@ -24,6 +24,9 @@ const REST: Duration = Duration::from_mins(5);
 /// How long a server that has not answered is not asked again; doubled each time.
 const BACK_OFF_MIN: Duration = Duration::from_mins(1);
 const BACK_OFF_MAX: Duration = Duration::from_mins(30);
+/// A server that has not answered for this long, and so often, is taken to be gone.
+const GONE_AFTER: Duration = Duration::from_mins(5);
+const GONE_FAILURES: u32 = 3;
 
 /// Where a key comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,8 @@ struct KnownServer {
     asked: Option<watch::Receiver<()>>,
     next_ms: u64,
     failures: u32,
+    /// When the first of these failures was.
+    failing_since_ms: u64,
 }
 
 impl Known {
@@ -156,6 +161,22 @@ impl Known {
             .is_none_or(|known| known.next_ms <= now_ms)
     }
 
+    /// Whether keys that a server's signatures need, and that are not known, may still be had: it
+    /// has not been asked to the end, or it does not answer, but has not been silent for long.
+    pub(super) fn may_still_come(&self, server: &ServerName, now_ms: u64) -> bool {
+        let servers = self.servers.lock();
+        let Some(known) = servers.get(server) else {
+            return true;
+        };
+        let asked = known.asked.as_ref();
+        if known.next_ms == 0 || asked.is_some_and(|asked| asked.has_changed().is_ok()) {
+            return true;
+        }
+        let gone_ms = u64::try_from(GONE_AFTER.as_millis()).unwrap_or(u64::MAX);
+        let silent_ms = now_ms.saturating_sub(known.failing_since_ms);
+        known.failures > 0 && (known.failures < GONE_FAILURES || silent_ms < gone_ms)
+    }
+
     /// Remembers that a server was asked.
     pub(super) fn note_asked(&self, server: &ServerName, has_answered: bool, now_ms: u64) {
         let mut servers = self.servers.lock();
@@ -164,6 +185,9 @@ impl Known {
             known.failures = 0;
             REST
         } else {
+            if known.failures == 0 {
+                known.failing_since_ms = now_ms;
+            }
             let pause = BACK_OFF_MIN.saturating_mul(1 << known.failures.min(8));
             known.failures += 1;
             pause.min(BACK_OFF_MAX)

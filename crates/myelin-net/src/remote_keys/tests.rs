@@ -295,6 +295,24 @@ async fn a_server_that_is_gone_costs_less_and_less() {
 }
 
 #[tokio::test]
+async fn keys_may_come_until_a_server_has_answered_or_been_silent_for_long() {
+    let world = World::new().await;
+    let may_come = || world.keys.may_still_come(server_name!("a.example"));
+    assert!(may_come());
+    for minutes in [1, 2, 2] {
+        assert!(!world.finds("a.example", "1", None).await);
+        assert!(may_come());
+        world.clock.advance(Duration::from_mins(minutes));
+    }
+    assert!(!may_come());
+    world.clock.advance(HOUR);
+    let valid_until = world.now_ms() + 1000;
+    world.net.keys("a.example", &["1"], &[], valid_until);
+    assert!(!world.finds("a.example", "other", None).await);
+    assert!(!may_come());
+}
+
+#[tokio::test]
 async fn many_who_need_one_key_ask_once() {
     let world = World::new().await;
     let now = world.now_ms();

@@ -166,6 +166,8 @@ impl Rooms {
         let join = self
             .signed_by_both((server, &version), join, signed.as_deref())
             .await?;
+        // Others believe that the user is in the room; so this goes on, if need be for minutes.
+        snapshot.await_keys().await?;
         let snapshot = snapshot.store().await;
         let snapshot = snapshot.map_err(|error| RemoteError::of_snapshot(server, error))?;
         snapshot.check(&join).map_err(|error| unusable(&error))?;
