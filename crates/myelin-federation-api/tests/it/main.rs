@@ -4,6 +4,7 @@
 mod counts;
 mod coverage;
 mod discover_homeserver;
+mod forked_rooms;
 mod get_backfill;
 mod get_custom_information;
 mod get_devices;
