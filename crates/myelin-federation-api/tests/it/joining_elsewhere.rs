@@ -10,6 +10,7 @@ three_modes_federated!(
     refuses_an_invitation,
     refuses_the_invitation_of_a_dead_server,
     knocks_and_is_let_in,
+    takes_a_knock_back,
     the_banned_stay_outside,
     restricted_rooms_let_in_who_is_in_another,
     rooms_of_every_version_are_joined,
@@ -192,6 +193,25 @@ async fn knocks_and_is_let_in(here: &TestServer, there: &TestServer) {
     bob.join(&room).await.ok();
     let expected = ["@alice:there.example join", "@bob:localhost join"];
     assert_eq!(members(&alice, &room).await, expected);
+}
+
+async fn takes_a_knock_back(here: &TestServer, there: &TestServer) {
+    let alice = there.user("alice").await;
+    let bob = here.user("bob").await;
+    let rules =
+        json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
+    // The ids of the newer ones name no server.
+    for version in ["7", "11", "12"] {
+        let body = json!({"room_version": version, "initial_state": [rules]});
+        let room = alice.create_room_with(body).await;
+        let path = format!("/knock/{}?via=there.example", encode(&room));
+        bob.post(&path, json!({})).await.ok();
+        bob.leave(&room).await.ok();
+        let member = alice.state(&room, "m.room.member", &bob.id).await.ok();
+        assert_eq!(member["membership"], "leave", "version {version}");
+        let told = &bob.sync(None).await["rooms"];
+        assert!(told["knock"].get(&room).is_none(), "{told}");
+    }
 }
 
 async fn the_banned_stay_outside(here: &TestServer, there: &TestServer) {

@@ -6,9 +6,10 @@ use myelin_core::{
 };
 use myelin_store::{StoreError, events::StoredEvent};
 use ruma::{
-    OwnedEventId, RoomId, RoomVersionId, ServerName, UserId,
+    OwnedEventId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId,
     api::federation::membership::{create_leave_event, prepare_leave_event},
 };
+use serde::Deserialize;
 
 use super::{Outside, Proposal, RemoteError, join::TEMPLATE_LIMITS, template::Wanted};
 use crate::{
@@ -38,11 +39,10 @@ impl Rooms {
             table: "outside_memberships",
             reason: "not a room version",
         })?;
-        let inviter = self.store.interned(&[before.sender]).await?;
-        let inviter = inviter
-            .first()
-            .and_then(|id| parse::<ruma::OwnedUserId>(id));
-        let candidates = self.candidates(room_id, &[], inviter.as_deref()).await?;
+        let sender = self.store.interned(&[before.sender]).await?;
+        let sender = sender.first().and_then(|id| parse::<OwnedUserId>(id));
+        let known = servers_behind(sender, &outside.state);
+        let candidates = self.candidates(room_id, &known, None).await?;
         let mut event = None;
         for server in candidates.iter().take(ASKED_MAX) {
             match self.leave_through(server, leave).await {
@@ -135,4 +135,20 @@ impl Rooms {
     ) -> Result<bool, StoreError> {
         Ok(self.find_outside(room_id, user).await?.is_some())
     }
+}
+
+/// The servers that are likely to be in a room, as far as an invitation or a knock tells: that of
+/// who has invited the user, then those of who has set what the user was told of the room. A room of
+/// version 12 does not name a server, and a knock has no inviter.
+fn servers_behind(sender: Option<OwnedUserId>, told: &str) -> Vec<OwnedServerName> {
+    #[derive(Deserialize)]
+    struct Told {
+        sender: OwnedUserId,
+    }
+    // It was read before it was stored.
+    let told: Vec<Told> = serde_json::from_str(told).unwrap_or_default();
+    let senders = sender
+        .into_iter()
+        .chain(told.into_iter().map(|it| it.sender));
+    senders.map(|user| user.server_name().to_owned()).collect()
 }
