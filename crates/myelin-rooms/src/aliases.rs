@@ -19,7 +19,7 @@ use crate::{
     visibility::not_in_room,
 };
 
-const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
+pub(crate) const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
 
 /// Why an alias names no room, or not the one that it was to name.
 #[derive(Debug, thiserror::Error)]

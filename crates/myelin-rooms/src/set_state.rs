@@ -5,7 +5,7 @@ use myelin_core::membership::Membership;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    InviteError, JoinError, LeaveError, Rooms, SendError, append::Draft,
+    InviteError, JoinError, LeaveError, Rooms, SendError, aliases::CANONICAL_ALIAS, append::Draft,
     membership::AUTHORISED_VIA, numbers::EventNumbers, open_room::OpenRoom,
 };
 
@@ -44,16 +44,20 @@ impl Rooms {
             content: set.content,
             transaction: None,
         };
+        let asked = if set.event_type == CANONICAL_ALIAS && set.state_key.is_empty() {
+            let asked = self.ask_for_aliases(set.room_id, &draft).await?;
+            Some(asked.map_err(SendError::CanonicalAlias)?)
+        } else {
+            None
+        };
         let mut attempts = self.store.attempts();
         loop {
             let mut room = self.open_joined(set.room_id, &draft).await?;
             if let Some(standing) = room.standing(&draft).await? {
                 return Ok(standing);
             }
-            if set.event_type == "m.room.canonical_alias" && set.state_key.is_empty() {
-                let checked = self
-                    .check_canonical_alias(&mut room, &draft.content)
-                    .await?;
+            if let Some(asked) = &asked {
+                let checked = self.check_canonical_alias(&mut room, &draft, asked).await?;
                 checked.map_err(SendError::CanonicalAlias)?;
             }
             let (event, _) = room.append(&draft).await?;

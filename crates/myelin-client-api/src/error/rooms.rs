@@ -91,19 +91,22 @@ impl From<SendError> for Error {
             SendError::Join(error) => return error.into(),
             SendError::Invite(error) => return error.into(),
             SendError::Leave(error) => return error.into(),
-            SendError::CanonicalAlias(error @ CanonicalAliasError::Malformed(_)) => {
-                MatrixError::invalid_param(format!("{error}."))
-            }
-            SendError::CanonicalAlias(error @ CanonicalAliasError::Elsewhere(_)) => {
-                MatrixError::new(
-                    StatusCode::BAD_REQUEST,
-                    ErrorCode::BadAlias,
-                    format!("{error}."),
-                )
-            }
+            SendError::CanonicalAlias(error) => canonical_alias(&error),
             SendError::Append(error) => append(error),
             SendError::Store(error) => error.into(),
         })
+    }
+}
+
+fn canonical_alias(error: &CanonicalAliasError) -> MatrixError {
+    let message = format!("{error}.");
+    match error {
+        CanonicalAliasError::Malformed(_) | CanonicalAliasError::TooMany => {
+            MatrixError::invalid_param(message)
+        }
+        CanonicalAliasError::Elsewhere(_) | CanonicalAliasError::NoAnswer(_) => {
+            MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::BadAlias, message)
+        }
     }
 }
 
