@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod departures;
 pub mod destinations;
 pub mod directory;
+pub mod early_receipts;
 pub mod early_redactions;
 mod engine;
 mod error;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (12, include_str!("../migrations/0012_receiving.sql")),
     (13, include_str!("../migrations/0013_membership.sql")),
     (14, include_str!("../migrations/0014_delivery.sql")),
+    (15, include_str!("../migrations/0015_early_receipts.sql")),
     (16, include_str!("../migrations/0016_inbox.sql")),
 ];
 

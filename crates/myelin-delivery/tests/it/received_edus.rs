@@ -1,6 +1,12 @@
 //! EDUs that are received.
 
-use myelin_testkit::{Peer, TestServer, encode, three_modes, wait_until};
+use std::time::Duration;
+
+use myelin_store::{
+    WriteSet,
+    early_receipts::{self, EarlyReceipt},
+};
+use myelin_testkit::{Peer, TestServer, encode, pdu, three_modes, wait_until};
 use ruma::ServerName;
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -9,6 +15,8 @@ use crate::support::shared_room;
 three_modes! {
     typing_of_another_server_is_shown,
     receipts_of_another_server_are_shown,
+    receipts_wait_for_what_was_read,
+    receipts_for_what_never_comes_are_given_up,
     presence_of_another_server_is_shown,
     cve_2019_receipts_of_somebody_elses_users_are_not_believed,
     malformed_edus_are_dropped_alone,
@@ -97,6 +105,112 @@ async fn receipts_of_another_server_are_shown(server: &TestServer) {
     let content = &receipts[0]["content"];
     assert_eq!(content[&next]["m.read"][bob.as_str()], json!({"ts": 7}));
     assert!(content.get(&event).is_none());
+}
+
+async fn receipts_wait_for_what_was_read(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let mut room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.to_string(), room.user("bob"));
+    let dan = room.user("dan");
+    let join = room.set(
+        &dan,
+        "m.room.member",
+        dan.as_str(),
+        json!({"membership": "join"}),
+    );
+    room.receive(server, &join).await;
+    let shown = async || {
+        let sync = alice.sync(None).await;
+        let receipts = ephemeral(&sync, &room_id, "m.receipt");
+        receipts.first().map(|event| event["content"].clone())
+    };
+    // With the event, in one transaction: it is worked off after that.
+    let (first, second) = (room.message(&dan, "one"), room.message(&dan, "two"));
+    let receipt = |event: &str| {
+        let read = json!({"event_ids": [event], "data": {"ts": 7}});
+        let content = json!({room_id.as_str(): {"m.read": {bob.as_str(): read}}});
+        json!({"edu_type": "m.receipt", "content": content})
+    };
+    let edus = vec![receipt(first.event_id.as_str())];
+    peer.transaction(server, vec![pdu(&first)], edus).await.ok();
+    let at_first = json!({&*first.event_id: {"m.read": {bob.as_str(): {"ts": 7}}}});
+    wait_until("the receipt is there", async || {
+        shown().await == Some(at_first.clone())
+    })
+    .await;
+    // Long before it.
+    let edus = vec![receipt(second.event_id.as_str())];
+    peer.transaction(server, Vec::new(), edus).await.ok();
+    assert_eq!(shown().await, Some(at_first));
+    peer.transaction(server, vec![pdu(&second)], Vec::new())
+        .await
+        .ok();
+    let at_second = json!({&*second.event_id: {"m.read": {bob.as_str(): {"ts": 7}}}});
+    wait_until("the next one, too", async || {
+        shown().await == Some(at_second.clone())
+    })
+    .await;
+    assert_eq!(waiting(server, &room_id).await, 0);
+}
+
+/// How many receipts wait in a room.
+async fn waiting(server: &TestServer, room_id: &str) -> i64 {
+    let store = server.stores()[0].clone();
+    let room = store.find_interned(room_id.as_bytes()).await.unwrap();
+    early_receipts::count(&mut store.read(), room.unwrap(), 5_000)
+        .await
+        .unwrap()
+}
+
+/// Lets so many receipts of nobody's wait.
+async fn fill(server: &TestServer, room_id: &str, count: i64) {
+    let store = server.stores()[0].clone();
+    let room = store.find_interned(room_id.as_bytes()).await.unwrap();
+    let mut writes = WriteSet::new();
+    for user in 0..count {
+        let receipt = EarlyReceipt {
+            room: room.unwrap(),
+            event_id: "$never".to_owned(),
+            user,
+            thread: None,
+            ts_ms: 0,
+            received_ms: i64::try_from(server.now_ms()).unwrap(),
+        };
+        early_receipts::insert(&mut writes, &receipt);
+    }
+    store.commit(writes).await.unwrap();
+}
+
+async fn receipts_for_what_never_comes_are_given_up(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let mut room = shared_room(server, (&alice, &peer)).await;
+    let (room_id, bob) = (room.id.to_string(), room.user("bob"));
+    let receive = async |event: &str, thread: &str| {
+        let data = json!({"ts": 7, "thread_id": thread});
+        let read = json!({"event_ids": [event], "data": data});
+        let content = json!({room_id.as_str(): {"m.read": {bob.as_str(): read}}});
+        receive(server, "peer.example", "m.receipt", content).await;
+    };
+    let long = format!("${}", "a".repeat(255));
+    receive(&long, "main").await;
+    receive("$nothing", &long).await;
+    assert_eq!(waiting(server, &room_id).await, 0);
+    fill(server, &room_id, 999).await;
+    for number in 0..3 {
+        receive(&format!("$nothing{number}"), "main").await;
+    }
+    assert_eq!(waiting(server, &room_id).await, 1_000);
+    server
+        .clock()
+        .advance(Duration::from_secs(24 * 60 * 60 + 1));
+    let event = room.message(&bob, "hello");
+    room.send(server, &[&event]).await.ok();
+    wait_until("they are gone", async || {
+        waiting(server, &room_id).await == 0
+    })
+    .await;
 }
 
 async fn cve_2019_receipts_of_somebody_elses_users_are_not_believed(server: &TestServer) {

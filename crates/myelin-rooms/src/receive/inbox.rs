@@ -147,7 +147,7 @@ impl Rooms {
             let mut read = self.store.read();
             let batch = inbox::list_due(&mut read, room, self.now_ms(), BATCH).await?;
             if batch.is_empty() {
-                return Ok(());
+                return self.take_early_receipts(room).await;
             }
             let row = rooms::find(&mut read, room).await?;
             let version = row.and_then(|row| row.room_version.as_str().try_into().ok());
