@@ -1,6 +1,6 @@
 //! Users of this server in rooms of another: all that two servers have to do for it.
 
-use myelin_testkit::{TestServer, User, encode, three_modes_federated};
+use myelin_testkit::{TestServer, User, encode, three_modes_federated, wait_until};
 use serde_json::{Value, json};
 
 three_modes_federated!(
@@ -9,6 +9,8 @@ three_modes_federated!(
     leaves_and_comes_back,
     refuses_an_invitation,
     refuses_the_invitation_of_a_dead_server,
+    invitations_are_withdrawn,
+    knocks_are_turned_down,
     knocks_and_is_let_in,
     takes_a_knock_back,
     the_banned_stay_outside,
@@ -166,6 +168,53 @@ async fn refuses_the_invitation_of_a_dead_server(here: &TestServer, there: &Test
     join_via(&bob, &room, "there.example").await.ok();
     let expected = ["@alice:there.example join", "@bob:localhost join"];
     assert_eq!(members(&bob, &room).await, expected);
+}
+
+/// Waits until the user is told to be neither invited nor knocking, but out of the room.
+async fn wait_until_out(user: &User, room: &str) {
+    wait_until("the user is told", async || {
+        let filter = encode(&json!({"room": {"include_leave": true}}).to_string());
+        let told = user.get(&format!("/sync?filter={filter}")).await.ok();
+        let rooms = &told["rooms"];
+        let section = |name: &str| rooms[name].get(room).is_some();
+        section("leave") && !section("invite") && !section("knock")
+    })
+    .await;
+}
+
+async fn invitations_are_withdrawn(here: &TestServer, there: &TestServer) {
+    let alice = there.user("alice").await;
+    let bob = here.user("bob").await;
+    for version in ["1", "11", "12"] {
+        for act in ["kick", "ban"] {
+            let room = alice
+                .create_room_with(json!({"room_version": version}))
+                .await;
+            alice.invite(&room, &bob).await.ok();
+            let told = bob.sync(None).await;
+            assert!(told["rooms"]["invite"].get(&room).is_some(), "{told}");
+            let path = format!("/rooms/{}/{act}", encode(&room));
+            alice.post(&path, json!({"user_id": bob.id})).await.ok();
+            wait_until_out(&bob, &room).await;
+        }
+    }
+}
+
+async fn knocks_are_turned_down(here: &TestServer, there: &TestServer) {
+    let alice = there.user("alice").await;
+    let bob = here.user("bob").await;
+    let rules =
+        json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
+    let body = json!({"initial_state": [rules]});
+    let room = alice.create_room_with(body).await;
+    let knock = format!("/knock/{}?via=there.example", encode(&room));
+    bob.post(&knock, json!({})).await.ok();
+    let path = format!("/rooms/{}/kick", encode(&room));
+    alice.post(&path, json!({"user_id": bob.id})).await.ok();
+    wait_until_out(&bob, &room).await;
+    bob.post(&knock, json!({})).await.ok();
+    let member = alice.state(&room, "m.room.member", &bob.id).await.ok();
+    assert_eq!(member["membership"], "knock");
 }
 
 async fn knocks_and_is_let_in(here: &TestServer, there: &TestServer) {

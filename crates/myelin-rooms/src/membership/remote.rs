@@ -11,6 +11,7 @@ mod leave;
 mod outside;
 mod publish;
 mod template;
+mod withdrawn;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -111,7 +111,12 @@ impl Rooms {
                 targets.insert(room_id.clone(), found);
             }
             let Some(target) = targets.get(&room_id).cloned().flatten() else {
-                refuse(&mut answer, pdu, "this server is not in the room");
+                let origin = transaction.origin;
+                let taken = self.take_withdrawal(origin, &room_id, pdu).await?;
+                match taken.map(|event| event.event_id.to_string()) {
+                    Some(id) => drop(answer.pdus.insert(id, Fate::default())),
+                    None => refuse(&mut answer, pdu, "this server is not in the room"),
+                }
                 continue;
             };
             let event = match event::parse(pdu.get().as_bytes(), &target.version) {

@@ -18,6 +18,7 @@ three_modes!(
     too_much_state_is_cut,
     who_wants_no_invitations_gets_none,
     only_users_are_invited,
+    only_who_has_invited_takes_it_back,
 );
 
 covers! {
@@ -266,4 +267,50 @@ async fn only_users_are_invited(server: &TestServer) {
     put(&room.peer, server, ("v1/invite", names), pdu(&invite))
         .await
         .refused(403, "M_FORBIDDEN");
+}
+
+/// Sends that a user has no place in the room any more, as an event that refers to `auth_events`;
+/// the answer is whether it was taken.
+async fn take_back(
+    server: &TestServer,
+    room: &PeerRoom,
+    (sender, user): (&str, &str),
+    auth_events: &[&Event],
+) -> bool {
+    let sender = room.user(sender);
+    let auth_events = auth_events.iter().map(|event| event.event_id.clone());
+    let leave = room.make(PeerEvent {
+        state_key: Some(user.to_owned()),
+        auth_events: Some(auth_events.collect()),
+        ..PeerEvent::new(&sender, "m.room.member", json!({"membership": "leave"}))
+    });
+    let sent = room.send(server, &[&leave]).await.ok();
+    let fate = &sent["pdus"][leave.event_id.as_str()];
+    fate.is_object() && fate.get("error").is_none()
+}
+
+async fn only_who_has_invited_takes_it_back(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    for version in ["1", "11", "12"] {
+        let room = PeerRoom::create(&peer, version, "mallory");
+        let invite = invitation(&room, &alice.id);
+        send(server, &room, &invite, body(&room, &invite))
+            .await
+            .ok();
+        let join = &room.events[1];
+        let users = ("mallory", &*alice.id);
+        // Another server, and an event from before the invitation.
+        let mut elsewhere = room.clone();
+        elsewhere.peer = Peer::start(server.network(), &format!("other{version}.example"));
+        assert!(!take_back(server, &elsewhere, users, &[join, &invite]).await);
+        assert!(!take_back(server, &room, users, &[join]).await);
+        // Somebody else's.
+        let nobody = ("mallory", "@nobody:localhost");
+        assert!(!take_back(server, &room, nobody, &[join, &invite]).await);
+        assert!(invited(&alice, &room).await.is_object());
+        assert!(take_back(server, &room, users, &[join, &invite]).await);
+        assert!(invited(&alice, &room).await.is_null());
+        assert!(!take_back(server, &room, users, &[join, &invite]).await);
+    }
 }

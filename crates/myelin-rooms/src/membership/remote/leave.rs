@@ -140,7 +140,7 @@ impl Rooms {
 /// The servers that are likely to be in a room, as far as an invitation or a knock tells: that of
 /// who has invited the user, then those of who has set what the user was told of the room. A room of
 /// version 12 does not name a server, and a knock has no inviter.
-fn servers_behind(sender: Option<OwnedUserId>, told: &str) -> Vec<OwnedServerName> {
+pub(super) fn servers_behind(sender: Option<OwnedUserId>, told: &str) -> Vec<OwnedServerName> {
     #[derive(Deserialize)]
     struct Told {
         sender: OwnedUserId,
