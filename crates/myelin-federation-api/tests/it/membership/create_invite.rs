@@ -14,6 +14,7 @@ three_modes!(
     what_is_something_else_is_refused,
     room_versions_that_are_not_known_are_refused,
     what_is_told_of_the_room_must_be_true,
+    what_a_dead_server_has_set_is_not_shown,
     bad_state_does_not_break_the_sync,
     too_much_state_is_cut,
     who_wants_no_invitations_gets_none,
@@ -201,6 +202,33 @@ async fn what_is_told_of_the_room_must_be_true(server: &TestServer) {
 }
 
 /// CVE-2024-52815: a bad invitation breaks the sync of its victim.
+/// Whoever made the room, and gave it its name, is not there any more to tell its keys.
+async fn what_a_dead_server_has_set_is_not_shown(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let gone = Peer::start(server.network(), "gone.example");
+    let mut room = PeerRoom::create(&gone, "12", "mallory");
+    let mallory = room.user("mallory");
+    room.set(&mallory, "m.room.name", "", json!({"name": "Old"}));
+    room.peer = Peer::start(server.network(), "peer.example");
+    let bob = room.user("bob");
+    let join = json!({"membership": "join"});
+    room.set(&bob, "m.room.member", bob.as_str(), join);
+    room.set(&bob, "m.room.topic", "", json!({"topic": "New"}));
+    server.network().set_cut_off("gone.example", true);
+    let invite = room.make(PeerEvent {
+        state_key: Some(alice.id.clone()),
+        ..PeerEvent::new(&bob, "m.room.member", json!({"membership": "invite"}))
+    });
+    send(server, &room, &invite, body(&room, &invite))
+        .await
+        .ok();
+    let told = invited(&alice, &room).await;
+    let state = told["invite_state"]["events"].as_array().unwrap();
+    let has = |kind: &str| state.iter().any(|event| event["type"] == kind);
+    assert!(has("m.room.create") && has("m.room.topic"), "{told}");
+    assert!(!has("m.room.name"), "{told}");
+}
+
 async fn bad_state_does_not_break_the_sync(server: &TestServer) {
     let alice = server.user("alice").await;
     let room = room(server, "10");
