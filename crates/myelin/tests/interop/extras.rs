@@ -11,9 +11,11 @@ use crate::{
 
 both_ways!(
     sees_typing_and_receipts,
+    sees_how_far_neighbours_have_read,
     sees_presence,
     asks_for_profiles_and_rooms,
     shows_profiles_in_rooms,
+    takes_a_name_that_the_other_server_gives,
 );
 
 fn sees_typing_and_receipts(here: &Server, there: &Server) {
@@ -35,6 +37,25 @@ fn sees_typing_and_receipts(here: &Server, there: &Server) {
         listener.post(&receipt, json!({}));
         comes_to_see_ephemeral(speaker, &room, "m.receipt", |content| {
             !content[&event]["m.read"][&listener.id].is_null()
+        });
+    }
+}
+
+/// What one of the other server has said and another of it has read: the two are told together.
+fn sees_how_far_neighbours_have_read(here: &Server, there: &Server) {
+    let alice = here.person("alice");
+    let (bob, carol) = (there.person("bob"), there.person("carol"));
+    let room = alice.create_room();
+    for person in [&bob, &carol] {
+        person.join_via(&room, &here.name);
+        alice.comes_to_see(&room, person, "join");
+    }
+    for number in 0..5 {
+        let event = bob.say(&room, &format!("number {number}"));
+        let receipt = format!("/rooms/{}/receipt/m.read/{}", encode(&room), encode(&event));
+        carol.post(&receipt, json!({}));
+        comes_to_see_ephemeral(&alice, &room, "m.receipt", |content| {
+            !content[&event]["m.read"][&carol.id].is_null()
         });
     }
 }
@@ -146,4 +167,29 @@ fn shows_profiles_in_rooms(here: &Server, there: &Server) {
         let member = alice.content(&room, ("m.room.member", &bob.id))?;
         holds(member["displayname"] == "Robert", || member.to_string())
     });
+}
+
+fn takes_a_name_that_the_other_server_gives(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    let room = alice.create_room();
+    bob.join_via(&room, &here.name);
+    alice.comes_to_see(&room, &bob, "join");
+    let (alias, other) = (there.alias("meeting"), there.alias("elsewhere"));
+    let path = |alias: &str| format!("/directory/room/{}", encode(alias));
+    bob.put(&path(&alias), json!({"room_id": room}));
+    bob.put(&path(&other), json!({"room_id": bob.create_room()}));
+    let set = |alias: &str| {
+        let path = format!("/rooms/{}/state/m.room.canonical_alias", encode(&room));
+        alice.try_put(&path, json!({"alias": alias})).status
+    };
+    assert_eq!(set(&other), 400);
+    assert_eq!(set(&there.alias("nothing")), 400);
+    assert_eq!(set(&alias), 200);
+    let is_named = json!({"alias": alias});
+    bob.comes_to_see_content(&room, ("m.room.canonical_alias", ""), &is_named);
+    // Somebody who comes by that name comes to the room, whichever server they are of.
+    for person in [here.person("carol"), there.person("dave")] {
+        person.join(&alias);
+        alice.comes_to_see(&room, &person, "join");
+    }
 }

@@ -8,10 +8,8 @@ both_ways!(
     joins_what_was_said_on_both_sides,
     resolves_a_ban_against_what_the_banned_did,
     resolves_a_loss_of_power,
+    resolves_what_was_set_on_both_sides,
 );
-
-// Of a room that it has joined, Myelin drops what its own users set meanwhile.
-room_on_myelin!(resolves_what_was_set_on_both_sides);
 
 /// A room of alice, here, and bob, there, with equal powers over others.
 fn shared_room(here: &Server, alice: &Person, bob: &Person) -> String {
@@ -39,14 +37,9 @@ fn meet_again(room: &str, alice: &Person, bob: &Person) {
     alice.say(room, "alice is back");
     bob.say(room, "bob is back");
     for person in [alice, bob] {
-        myelin_blackbox::until(&format!("{} hears that both are back", person.id), || {
-            let texts = person.texts(room)?;
-            let both = ["alice is back", "bob is back"];
-            let heard = both
-                .iter()
-                .all(|wanted| texts.iter().any(|text| text == wanted));
-            crate::person::holds(heard, || format!("{texts:?}"))
-        });
+        for text in ["alice is back", "bob is back"] {
+            person.comes_to_hear_of(room, text);
+        }
     }
     alice.comes_to_agree_with(room, bob);
 }

@@ -13,10 +13,15 @@ both_ways!(
     joins_by_alias,
     joins_by_invitation,
     rejects_an_invitation,
+    rejects_while_nobody_listens,
+    withdraws_an_invitation,
     leaves_and_rejoins,
+    comes_back_to_what_only_others_have_kept,
     knocks,
+    takes_a_knock_back,
     joins_a_restricted_room,
     knows_the_state_after_joining,
+    upgrades_a_room,
 );
 
 fn joins_by_alias(here: &Server, there: &Server) {
@@ -68,17 +73,95 @@ fn rejects_an_invitation(here: &Server, there: &Server) {
     bob.comes_to_be_told("invite", &room);
     bob.leave(&room);
     alice.comes_to_see(&room, &bob, "leave");
-    until("the invitation is gone", || {
-        let sync = bob.sync()?;
-        let invitation = &sync["rooms"]["invite"][&room];
-        holds(invitation.is_null(), || invitation.to_string())
-    });
+    comes_to_be_told_nothing(&bob, "invite", &room);
     assert_ne!(bob.try_join_via(&room, &here.name).status, 200);
     // And again, to a server that nobody in the room is on.
     alice.moderate("invite", &room, &bob);
     bob.comes_to_be_told("invite", &room);
     bob.join(&room);
     alice.comes_to_see(&room, &bob, "join");
+}
+
+/// Nobody has to live with the invitation of a server that is gone.
+fn rejects_while_nobody_listens(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    let room = alice.create_room_with(json!({"preset": "private_chat"}));
+    alice.moderate("invite", &room, &bob);
+    bob.comes_to_be_told("invite", &room);
+    here.kill();
+    bob.leave(&room);
+    comes_to_be_told_nothing(&bob, "invite", &room);
+    here.start();
+    // Which still thinks that bob is invited: so he is.
+    alice.comes_to_see(&room, &bob, "invite");
+    bob.join_via(&room, &here.name);
+    alice.comes_to_see(&room, &bob, "join");
+}
+
+fn withdraws_an_invitation(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    for version in ["11", "12"] {
+        let body = json!({"preset": "private_chat", "room_version": version});
+        let room = alice.create_room_with(body);
+        alice.moderate("invite", &room, &bob);
+        bob.comes_to_be_told("invite", &room);
+        alice.moderate("kick", &room, &bob);
+        comes_to_be_told_nothing(&bob, "invite", &room);
+        assert_eq!(bob.try_join_via(&room, &here.name).status, 403);
+        alice.moderate("invite", &room, &bob);
+        bob.comes_to_be_told("invite", &room);
+        bob.join(&room);
+        alice.comes_to_see(&room, &bob, "join");
+    }
+}
+
+/// Is told of a room no longer in this section of `/sync`.
+fn comes_to_be_told_nothing(person: &Person, section: &str, room: &str) {
+    until(
+        &format!("{} has {room} no longer in {section}", person.id),
+        || {
+            let rooms = &person.sync()?["rooms"];
+            holds(rooms[section][room].is_null(), || rooms.to_string())
+        },
+    );
+}
+
+/// All of the server where the room was made leave it, and come back to what became of it.
+fn comes_back_to_what_only_others_have_kept(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    let carol = here.person("carol");
+    let room = alice.create_room_with(json!({"preset": "public_chat", "room_alias_name": "home"}));
+    carol.join(&room);
+    bob.join_via(&room, &here.name);
+    for person in [&bob, &carol] {
+        alice.comes_to_see(&room, person, "join");
+    }
+    for person in [&alice, &carol] {
+        person.leave(&room);
+        bob.comes_to_see(&room, person, "leave");
+    }
+    // More than anybody sends at once.
+    let said: Vec<String> = (0..30).map(|number| format!("alone {number}")).collect();
+    for text in &said {
+        bob.say(&room, text);
+    }
+    carol.join_via(&room, &there.name);
+    bob.comes_to_see(&room, &carol, "join");
+    // The alias is of a server that is in the room again.
+    alice.join(&here.alias("home"));
+    bob.comes_to_see(&room, &alice, "join");
+    bob.say(&room, "welcome back");
+    alice.comes_to_hear_last(&room, "welcome back");
+    carol.say(&room, "here again");
+    bob.comes_to_hear_last(&room, "here again");
+    alice.comes_to_agree_with(&room, &bob);
+    // When all are gone, nobody is there to let anybody in.
+    for person in [&alice, &carol] {
+        person.leave(&room);
+        bob.comes_to_see(&room, person, "leave");
+    }
+    bob.leave(&room);
+    assert_ne!(carol.try_join_via(&room, &there.name).status, 200);
 }
 
 fn leaves_and_rejoins(here: &Server, there: &Server) {
@@ -117,14 +200,6 @@ fn knocks(here: &Server, there: &Server) {
     let knock = alice.comes_to_see(&room, &bob, "knock");
     assert_eq!(knock["reason"], "let me in");
     bob.comes_to_be_told("knock", &room);
-    // Taken back, and done again.
-    bob.leave(&room);
-    if !there.is_synapse() {
-        // Which tells nobody.
-        alice.comes_to_see(&room, &bob, "leave");
-    }
-    bob.knock_via(&room, &here.name, "please");
-    alice.comes_to_see(&room, &bob, "knock");
     alice.moderate("invite", &room, &bob);
     bob.comes_to_be_told("invite", &room);
     bob.join(&room);
@@ -137,6 +212,31 @@ fn knocks(here: &Server, there: &Server) {
     alice.comes_to_see(&room, &carol, "knock");
     alice.moderate("kick", &room, &carol);
     bob.comes_to_see(&room, &carol, "leave");
+}
+
+fn takes_a_knock_back(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    // The id of the second names no server.
+    for version in ["11", "12"] {
+        let room = alice.create_room_with(json!({
+            "room_version": version,
+            "initial_state": [join_rules(&json!({"join_rule": "knock"}))],
+        }));
+        bob.knock_via(&room, &here.name, "let me in");
+        alice.comes_to_see(&room, &bob, "knock");
+        bob.comes_to_be_told("knock", &room);
+        bob.leave(&room);
+        if !there.is_synapse() {
+            // Which tells nobody.
+            alice.comes_to_see(&room, &bob, "leave");
+        }
+        comes_to_be_told_nothing(&bob, "knock", &room);
+        bob.knock_via(&room, &here.name, "please");
+        until("the second knock is there", || {
+            let member = alice.content(&room, ("m.room.member", &bob.id))?;
+            holds(member["reason"] == "please", || member.to_string())
+        });
+    }
 }
 
 fn joins_a_restricted_room(here: &Server, there: &Server) {
@@ -209,6 +309,60 @@ fn knows_the_state_after_joining(here: &Server, there: &Server) {
     ));
     let joined = members["joined"].as_object().unwrap().len();
     assert_eq!(joined, 3, "{members}");
+}
+
+/// The people of both servers move on to a room of version 12.
+fn upgrades_a_room(here: &Server, there: &Server) {
+    let (alice, bob) = (here.person("alice"), there.person("bob"));
+    let carol = there.person("carol");
+    let room = alice.create_room_with(json!({
+        "preset": "public_chat",
+        "room_version": "10",
+        "room_alias_name": "moving",
+        "name": "Moving",
+        "power_level_content_override": {"users": {&alice.id: 100, &bob.id: 50}},
+    }));
+    let erin = there.person("erin");
+    for person in [&bob, &carol, &erin] {
+        person.join_via(&room, &here.name);
+        alice.comes_to_see(&room, person, "join");
+    }
+    alice.moderate("ban", &room, &carol);
+    bob.comes_to_see(&room, &carol, "ban");
+    let path = format!("/rooms/{}/upgrade", myelin_blackbox::encode(&room));
+    let answer = alice.post(&path, json!({"new_version": "12"}));
+    let new = answer["replacement_room"].as_str().unwrap();
+    until("bob sees where the room has gone", || {
+        let tombstone = bob.content(&room, ("m.room.tombstone", ""))?;
+        holds(tombstone["replacement_room"] == new, || {
+            tombstone.to_string()
+        })
+    });
+    bob.join_via(new, &here.name);
+    alice.comes_to_see(new, &bob, "join");
+    let content = |key| bob.content(new, key).unwrap();
+    let create = content(("m.room.create", ""));
+    assert_eq!(create["predecessor"]["room_id"], room.as_str(), "{create}");
+    assert_eq!(create["room_version"], "12", "{create}");
+    assert_eq!(content(("m.room.name", "")), json!({"name": "Moving"}));
+    let levels = content(("m.room.power_levels", ""));
+    assert_eq!(levels["users"][&bob.id], 50, "{levels}");
+    assert!(levels["users"][&alice.id].is_null(), "{levels}");
+    until("erin can say nothing there any more", || {
+        let status = erin.try_say(&room, "too late").status;
+        holds(status == 403, || status.to_string())
+    });
+    assert_eq!(carol.try_join_via(new, &here.name).status, 403);
+    // Who has the power there has it here, and who made the room has all of it.
+    bob.set(new, ("m.room.topic", ""), json!({"topic": "Moved"}));
+    alice.comes_to_see_content(new, ("m.room.topic", ""), &json!({"topic": "Moved"}));
+    assert_eq!(bob.try_moderate("kick", new, &alice).status, 403);
+    alice.say(new, "all are here");
+    bob.comes_to_hear(new, &["all are here"]);
+    let dave = there.person("dave");
+    dave.join(&here.alias("moving"));
+    alice.comes_to_see(new, &dave, "join");
+    dave.comes_to_agree_with(new, &alice);
 }
 
 fn join_rules(content: &Value) -> Value {

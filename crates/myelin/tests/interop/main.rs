@@ -53,6 +53,47 @@ macro_rules! room_on_myelin {
     )*};
 }
 
+/// The same of three servers, of which the third is as the one where the room is made.
+macro_rules! two_and_one {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            #[test]
+            fn two_myelins() {
+                if let Some(servers) = crate::servers::Servers::start_with(crate::servers::Third::Myelin) {
+                    let third = servers.third.as_ref().unwrap();
+                    super::$scenario(&servers.myelin, &servers.synapse, third);
+                    servers.check_logs();
+                }
+            }
+
+            #[test]
+            fn two_synapses() {
+                if let Some(servers) = crate::servers::Servers::start_with(crate::servers::Third::Synapse) {
+                    let third = servers.third.as_ref().unwrap();
+                    super::$scenario(&servers.synapse, &servers.myelin, third);
+                    servers.check_logs();
+                }
+            }
+        }
+    )*};
+}
+
+/// The same for what two of Synapse would not do.
+macro_rules! two_myelins {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            #[test]
+            fn two_myelins() {
+                if let Some(servers) = crate::servers::Servers::start_with(crate::servers::Third::Myelin) {
+                    let third = servers.third.as_ref().unwrap();
+                    super::$scenario(&servers.myelin, &servers.synapse, third);
+                    servers.check_logs();
+                }
+            }
+        }
+    )*};
+}
+
 mod authority;
 mod extras;
 mod forks;
@@ -63,4 +104,5 @@ mod outages;
 mod person;
 mod servers;
 mod synapse;
+mod three;
 mod versions;

@@ -104,6 +104,17 @@ impl Person {
         self.try_put(&path, json!({"msgtype": "m.text", "body": text}))
     }
 
+    /// Says a text again and again, as clients do, until the server has acknowledged it.
+    pub(crate) fn insist_on_saying(&self, room: &str, text: &str) {
+        let path = self.transaction(&format!("/rooms/{}/send/m.room.message", encode(room)));
+        let body = json!({"msgtype": "m.text", "body": text});
+        until(&format!("{} has said {text:?}", self.id), || {
+            let answer = self.connected().put(&address_of(&path), &body);
+            let answer = answer.map_err(|error| error.to_string())?;
+            holds(answer.status == 200, || answer.status.to_string())
+        });
+    }
+
     #[track_caller]
     pub(crate) fn redact(&self, room: &str, event: &str, reason: &str) {
         let path = format!("/rooms/{}/redact/{}", encode(room), encode(event));
@@ -188,6 +199,16 @@ impl Person {
             let heard = self.texts(room)?;
             let is_last = heard.last().is_some_and(|last| last == text);
             holds(is_last, || format!("{heard:?}"))
+        });
+    }
+
+    /// Hears something among all that was said.
+    #[track_caller]
+    pub(crate) fn comes_to_hear_of(&self, room: &str, text: &str) {
+        until(&format!("{} hears of {text:?}", self.id), || {
+            let heard = self.texts(room)?;
+            let is_heard = heard.iter().any(|heard| heard == text);
+            holds(is_heard, || format!("{heard:?}"))
         });
     }
 

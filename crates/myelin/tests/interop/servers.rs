@@ -19,63 +19,96 @@ use crate::{
 };
 
 /// The last lines of a log that are shown when a scenario fails.
-const LINES_SHOWN: usize = 150;
+const LINES_SHOWN: usize = 600;
 
-/// The two servers of a scenario.
+/// The servers of a scenario.
 pub(crate) struct Servers {
     pub(crate) myelin: Server,
     pub(crate) synapse: Server,
-    _folders: [TempDir; 3],
+    /// Another of either.
+    pub(crate) third: Option<Server>,
+    _folders: Vec<TempDir>,
+}
+
+/// What a third server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Third {
+    Myelin,
+    Synapse,
 }
 
 impl Servers {
     /// Starts both. None where Synapse is not installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_all(None)
+    }
+
+    /// Starts both and a third.
+    pub(crate) fn start_with(third: Third) -> Option<Self> {
+        Self::start_all(Some(third))
+    }
+
+    fn start_all(third: Option<Third>) -> Option<Self> {
         let Some(python) = synapse::find_python() else {
             println!("skipped: Synapse is not installed (cargo xtask interop)");
             return None;
         };
-        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-        let authority = Authority::new(folders[0].path());
-        let server = |kind, last, folder: &TempDir| {
-            Server::new(
-                kind,
-                Ipv4Addr::new(127, 0, 0, last),
-                &authority,
-                folder.path(),
-            )
-        };
-        // Whether a scenario holds between two Synapses tells whose fault it is that it does not.
+        // Whether a scenario holds between Synapses alone tells whose fault it is that it does not.
         let is_control = env::var_os("MYELIN_INTEROP_CONTROL").is_some();
-        let myelin = if is_control {
-            Kind::Synapse(python.clone())
-        } else {
-            Kind::Myelin
+        let kind = |wanted: Third| {
+            if is_control || wanted == Third::Synapse {
+                Kind::Synapse(python.clone())
+            } else {
+                Kind::Myelin
+            }
         };
-        let myelin = server(myelin, 2, &folders[1]);
-        let synapse = server(Kind::Synapse(python), 3, &folders[2]);
-        // Python takes its time, which Myelin need not wait for.
-        myelin.start();
-        synapse.start();
-        Some(Self {
+        let mut folders = vec![tempfile::tempdir().unwrap()];
+        let authority = Authority::new(folders[0].path());
+        let mut server = |wanted, last| {
+            let folder = tempfile::tempdir().unwrap();
+            let address = Ipv4Addr::new(127, 0, 0, last);
+            let server = Server::new(kind(wanted), address, &authority, folder.path());
+            folders.push(folder);
+            server
+        };
+        let (myelin, synapse) = (server(Third::Myelin, 2), server(Third::Synapse, 3));
+        let third = third.map(|wanted| {
+            let mut third = server(wanted, 4);
+            let other = if wanted == Third::Myelin {
+                &synapse
+            } else {
+                &myelin
+            };
+            third.identity.notary = Some(other.name.clone());
+            third
+        });
+        let servers = Self {
             myelin,
             synapse,
+            third,
             _folders: folders,
-        })
+        };
+        for server in servers.all() {
+            server.start();
+        }
+        Some(servers)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Server> {
+        [&self.myelin, &self.synapse].into_iter().chain(&self.third)
     }
 
     /// What no scenario may bring about.
     pub(crate) fn check_logs(&self) {
-        let log = self.myelin.log();
-        if !matches!(self.myelin.kind, Kind::Myelin) {
-            return;
+        for server in self.all().filter(|server| !server.is_synapse()) {
+            let log = server.log();
+            assert!(!log.contains(" ERROR "), "Myelin has logged an error");
+            assert!(!log.contains("panicked"), "Myelin has panicked");
         }
-        assert!(!log.contains(" ERROR "), "Myelin has logged an error");
-        assert!(!log.contains("panicked"), "Myelin has panicked");
     }
 }
 
-/// One of the two, while it runs and while it does not.
+/// One of them, while it runs and while it does not.
 pub(crate) struct Server {
     /// Its server name.
     pub(crate) name: String,
@@ -103,6 +136,8 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) certificate: Certificate,
     pub(crate) authority: PathBuf,
+    /// Whom it asks for the keys of servers that are away.
+    pub(crate) notary: Option<String>,
 }
 
 impl Server {
@@ -115,6 +150,7 @@ impl Server {
                 name: name.clone(),
                 certificate: authority.sign(IpAddr::V4(address), folder),
                 authority: authority.certificate.clone(),
+                notary: None,
             },
             name,
             kind,
@@ -185,7 +221,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
             let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
+            // Whoever waits asks many times, and says nothing new.
+            let is_telling = |line: &&str| !line.contains("/sync") && !line.contains("/messages");
+            let lines: Vec<&str> = log.lines().filter(is_telling).collect();
             println!("--- the end of the log of {}", self.name);
             for line in &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
                 println!("{line}");
@@ -215,7 +253,9 @@ fn start_myelin(identity: &Identity, folder: &Path) -> ServerProcess {
         name,
         certificate: Certificate { chain, key },
         authority,
+        notary,
     } = identity;
+    let notaries: Vec<&String> = notary.iter().collect();
     // The listener with TLS comes first, for the options set the port of that one, too.
     let text = format!(
         "server_name = '{name}'\n\
@@ -230,6 +270,7 @@ fn start_myelin(identity: &Identity, folder: &Path) -> ServerProcess {
          [federation]\n\
          allow_private_addresses = true\n\
          ca_file = '{}'\n\
+         trusted_key_servers = {notaries:?}\n\
          [directory]\n\
          public_over_federation = true\n",
         chain.display(),
