@@ -1,6 +1,7 @@
 //! What other servers are told of a room: its events, and the states between them.
 
 mod auth_chain;
+mod former;
 pub(crate) mod graph;
 
 use myelin_core::event;
@@ -59,17 +60,33 @@ impl Rooms {
         room: i64,
         server: &ServerName,
     ) -> Result<PeerView, PeerError> {
+        let view = self.peer_view_of_any(read, room, server).await?;
+        if self.is_peer_in(read, &view).await? {
+            Ok(view)
+        } else {
+            Err(PeerError::NotInRoom(server.to_string()))
+        }
+    }
+
+    /// Whether users of the server are joined.
+    async fn is_peer_in(&self, read: &mut Read, view: &PeerView) -> StoreResult<bool> {
+        match self.store.find_interned(view.server.as_bytes()).await? {
+            Some(server) => Ok(room_servers::count(read, view.row.room, server).await? > 0),
+            None => Ok(false),
+        }
+    }
+
+    /// The room for a server that its list lets take part, whether it is in there or not.
+    async fn peer_view_of_any(
+        &self,
+        read: &mut Read,
+        room: i64,
+        server: &ServerName,
+    ) -> Result<PeerView, PeerError> {
         let row = rooms::find(read, room).await?;
         let row = row.ok_or_else(|| PeerError::UnknownRoom(room.to_string()))?;
         if !self.row_lets_server(read, &row, server).await? {
             return Err(PeerError::KeptOut(server.to_string()));
-        }
-        let joined = match self.store.find_interned(server.as_bytes()).await? {
-            Some(server) => room_servers::count(read, room, server).await?,
-            None => 0,
-        };
-        if joined == 0 {
-            return Err(PeerError::NotInRoom(server.to_string()));
         }
         let version = RoomVersionId::try_from(row.room_version.as_str());
         let version = version.map_err(|_| StoreError::Malformed {

@@ -12,12 +12,10 @@ pub(crate) async fn get_event_authorization(
 ) -> Result<Response, MatrixError> {
     let request = Request::parse(body)?;
     let mut read = api.rooms.store().read();
-    let view = api
-        .rooms
-        .peer_view(&mut read, &request.room_id, &origin)
-        .await;
-    let view = view.map_err(refusal)?;
     let event_id = request.event_id.as_str();
+    let place = (&*request.room_id, &[event_id][..]);
+    let view = api.rooms.peer_view_before(&mut read, place, &origin).await;
+    let view = view.map_err(refusal)?;
     let chain = api
         .rooms
         .served_auth_chain(&mut read, &view, event_id)

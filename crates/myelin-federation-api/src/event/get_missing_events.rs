@@ -14,14 +14,15 @@ pub(crate) async fn get_missing_events(
     Peer { origin, body }: Peer<Request>,
 ) -> Result<Response, MatrixError> {
     let mut read = api.rooms.store().read();
-    let view = api.rooms.peer_view(&mut read, &body.room_id, &origin).await;
-    let mut view = view.map_err(refusal)?;
     let ids = |ids: &'_ [ruma::OwnedEventId]| -> Vec<String> {
         ids.iter().take(IDS_MAX).map(ToString::to_string).collect()
     };
     let (earliest, latest) = (ids(&body.earliest_events), ids(&body.latest_events));
     let earliest: Vec<&str> = earliest.iter().map(String::as_str).collect();
     let latest: Vec<&str> = latest.iter().map(String::as_str).collect();
+    let place = (&*body.room_id, &*latest);
+    let view = api.rooms.peer_view_before(&mut read, place, &origin).await;
+    let mut view = view.map_err(refusal)?;
     let missing = Missing {
         earliest: &earliest,
         latest: &latest,

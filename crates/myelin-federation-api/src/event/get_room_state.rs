@@ -12,12 +12,10 @@ pub(crate) async fn get_room_state(
 ) -> Result<Response, MatrixError> {
     let request = Request::parse(body)?;
     let mut read = api.rooms.store().read();
-    let view = api
-        .rooms
-        .peer_view(&mut read, &request.room_id, &origin)
-        .await;
-    let view = view.map_err(refusal)?;
     let event_id = request.event_id.as_str();
+    let place = (&*request.room_id, &[event_id][..]);
+    let view = api.rooms.peer_view_before(&mut read, place, &origin).await;
+    let view = view.map_err(refusal)?;
     let state = api.rooms.served_state(&mut read, &view, event_id).await;
     let state = state.map_err(refusal)?;
     let lists = vec![("auth_chain", state.auth_chain), ("pdus", state.state)];

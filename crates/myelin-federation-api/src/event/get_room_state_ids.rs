@@ -13,9 +13,10 @@ pub(crate) async fn get_room_state_ids(
     Peer { origin, body }: Peer<Request>,
 ) -> Result<Response, MatrixError> {
     let mut read = api.rooms.store().read();
-    let view = api.rooms.peer_view(&mut read, &body.room_id, &origin).await;
-    let view = view.map_err(refusal)?;
     let event_id = body.event_id.as_str();
+    let place = (&*body.room_id, &[event_id][..]);
+    let view = api.rooms.peer_view_before(&mut read, place, &origin).await;
+    let view = view.map_err(refusal)?;
     let state = api.rooms.served_state(&mut read, &view, event_id).await;
     let state = state.map_err(refusal)?;
     let mut lists = Vec::new();

@@ -5,6 +5,7 @@ mod counts;
 mod coverage;
 mod discover_homeserver;
 mod forked_rooms;
+mod former_servers;
 mod get_backfill;
 mod get_custom_information;
 mod get_devices;

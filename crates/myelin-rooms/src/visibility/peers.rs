@@ -65,6 +65,20 @@ impl Rooms {
         Ok(seen)
     }
 
+    /// Whether the server had joined users in one of these states.
+    ///
+    /// Cost: the members of the room that are the server's, and the ways to them.
+    pub(crate) async fn had_users_in(
+        &self,
+        read: &mut Read,
+        view: &mut PeerView,
+        roots: &[&Bytes],
+    ) -> StoreResult<bool> {
+        let joined = roots.iter().map(|root| (*root, HistoryVisibility::Joined));
+        let hidden = self.hidden_roots(read, view, joined.collect()).await?;
+        Ok(roots.iter().any(|root| !hidden.contains(*root)))
+    }
+
     async fn visibilities(
         &self,
         read: &mut Read,

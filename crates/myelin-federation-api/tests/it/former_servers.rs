@@ -1,0 +1,77 @@
+//! Servers whose last user has gone from a room: they may ask for what came before that, and so can
+//! judge what removed them.
+
+use myelin_testkit::{Answer, TestServer, encode, three_modes, three_modes_federated, wait_until};
+use serde_json::json;
+
+use crate::{
+    joining_elsewhere::join_via,
+    serving::{Setting, bodies, path},
+};
+
+three_modes!(who_was_removed_may_ask_for_what_came_before);
+three_modes_federated!(who_missed_what_came_before_hears_of_being_removed);
+
+async fn who_was_removed_may_ask_for_what_came_before(server: &TestServer) {
+    let setting = Setting::new(server).await;
+    let (alice, room_id) = (&setting.alice, &setting.room_id);
+    let peer = &setting.room.peer;
+    let joined = setting.room.events.last().unwrap();
+    alice.send(room_id, "before").await;
+    let user = json!({"user_id": setting.room.user("bob")});
+    let kick = format!("/rooms/{}/kick", encode(room_id));
+    alice.post(&kick, user).await.ok();
+    let kick = alice.messages(room_id, "dir=b&limit=1").await.ok();
+    let kick = kick["chunk"][0]["event_id"].as_str().unwrap().to_owned();
+    let after = alice.send(room_id, "after").await;
+    let later = alice.send(room_id, "later").await;
+    let missing = async |latest: &str| -> Answer {
+        let asked = json!({
+            "earliest_events": [joined.event_id],
+            "latest_events": [latest],
+            "limit": 10,
+        });
+        let path = path("get_missing_events", room_id, "");
+        peer.post(server, &path, asked).await
+    };
+    let state = async |endpoint: &str, at: &str| -> Answer {
+        let at = format!("?event_id={}", encode(at));
+        peer.get(server, &path(endpoint, room_id, &at)).await
+    };
+    let found = missing(&kick).await.ok();
+    assert_eq!(bodies(&found["events"]), ["before"]);
+    for endpoint in ["state", "state_ids"] {
+        state(endpoint, &kick).await.ok();
+        for at in [&after, &later] {
+            state(endpoint, at).await.refused(403, "M_FORBIDDEN");
+        }
+    }
+    for latest in [&after, &later] {
+        missing(latest).await.refused(403, "M_FORBIDDEN");
+    }
+    let chain = |id: &str| path("event_auth", room_id, &format!("/{}", encode(id)));
+    peer.get(server, &chain(&kick)).await.ok();
+    let refused = peer.get(server, &chain(&later)).await;
+    refused.refused(403, "M_FORBIDDEN");
+}
+
+async fn who_missed_what_came_before_hears_of_being_removed(here: &TestServer, there: &TestServer) {
+    let alice = there.user("alice").await;
+    let bob = here.user("bob").await;
+    let room = alice.create_public_room().await;
+    join_via(&bob, &room, "there.example").await.ok();
+    // So many that not all of them come with the kick.
+    here.network().set_cut_off("localhost", true);
+    for number in 0..60 {
+        alice.send(&room, &number.to_string()).await;
+    }
+    let kick = format!("/rooms/{}/kick", encode(&room));
+    alice.post(&kick, json!({"user_id": bob.id})).await.ok();
+    here.network().set_cut_off("localhost", false);
+    there.clock().advance(std::time::Duration::from_secs(3_600));
+    wait_until("the kick is heard", async || {
+        let joined = bob.get("/joined_rooms").await.ok();
+        joined["joined_rooms"] == json!([])
+    })
+    .await;
+}
