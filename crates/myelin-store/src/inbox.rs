@@ -70,6 +70,15 @@ pub fn put(writes: &mut WriteSet, received: &Received) {
     writes.put(&INBOX, received.key(), values);
 }
 
+/// Leaves an event until its room may be worked on: that is no attempt.
+pub fn hold(writes: &mut WriteSet, received: &Received, due_ms: i64) {
+    let held = Received {
+        due_ms,
+        ..received.clone()
+    };
+    put(writes, &held);
+}
+
 /// Wakes those who work the inbox off, once the set is committed.
 pub fn wake(writes: &mut WriteSet) {
     writes.log(LogWrite {

@@ -27,6 +27,7 @@ pub mod inbox;
 mod interned_cache;
 mod interning;
 pub mod jobs;
+pub mod joining_rooms;
 mod live;
 pub mod log;
 mod log_entry;

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (14, include_str!("../migrations/0014_delivery.sql")),
     (15, include_str!("../migrations/0015_early_receipts.sql")),
     (16, include_str!("../migrations/0016_inbox.sql")),
+    (18, include_str!("../migrations/0018_joining_rooms.sql")),
 ];
 
 /// Creates the table that says which migrations were run.

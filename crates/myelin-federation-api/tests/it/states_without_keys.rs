@@ -10,7 +10,10 @@ use std::{
 };
 
 use http::Method;
-use myelin_core::{event::Event, signing_key::SigningKey};
+use myelin_core::{
+    event::{self, Event},
+    signing_key::SigningKey,
+};
 use myelin_testkit::{
     Answer, Peer, PeerRoom, TestServer, User, encode, pdu, three_modes, wait_until,
 };
@@ -25,6 +28,8 @@ three_modes!(
     keys_that_a_server_does_not_have_are_not_waited_for,
     across_a_gap_keys_are_waited_for,
     what_is_stored_takes_no_keys,
+    what_comes_during_a_join_waits_for_it,
+    who_is_kept_out_is_not_heard_after_a_join,
 );
 
 const KEYS: &str = "/_matrix/key/v2/server";
@@ -220,4 +225,91 @@ async fn what_is_stored_takes_no_keys(server: &TestServer) {
         let found = membership(&alice, &room_id, user).await;
         assert_eq!(found.ok()["membership"], "join");
     }
+}
+
+/// A join that waits for keys, until this was done. Others believe that Alice is in the room.
+async fn during_a_join(
+    server: &TestServer,
+    liar: &Liar,
+    silent: &Silent,
+    meanwhile: impl Future,
+) -> User {
+    let alice = server.user("alice").await;
+    let meanwhile = async {
+        silent.was_asked(1).await;
+        meanwhile.await;
+        silent.speak();
+        server.clock().advance(Duration::from_secs(61));
+    };
+    let (joined, ()) = tokio::join!(liar.join(&alice), meanwhile);
+    joined.ok();
+    alice
+}
+
+/// The room as it is for the peer once Alice has joined it.
+fn after_join(liar: &Liar) -> PeerRoom {
+    let sent = liar.peer.received().pop().unwrap();
+    let json = sent.body.to_string();
+    let join = event::parse(json.as_bytes(), &liar.room.version).unwrap();
+    let mut room = liar.room.clone();
+    room.take(&join);
+    room
+}
+
+async fn what_comes_during_a_join_waits_for_it(server: &TestServer) {
+    let silent = Silent::start(server);
+    let liar = room_with(server, &silent);
+    let kick = async {
+        wait_until("the join is sent", async || liar.peer.received().len() == 2).await;
+        let mut room = after_join(&liar);
+        let mallory = room.user("mallory");
+        let content = json!({"membership": "leave", "reason": "too slow"});
+        let kick = room.set(&mallory, "m.room.member", "@alice:localhost", content);
+        let answer = room.send(server, &[&kick]).await.ok();
+        assert_eq!(answer["pdus"][kick.event_id.as_str()], json!({}));
+    };
+    let alice = during_a_join(server, &liar, &silent, kick).await;
+    // What waits is looked at every second.
+    wait_until("the kick is heard", async || {
+        server.clock().advance(Duration::from_secs(1));
+        !liar.is_joined(&alice).await
+    })
+    .await;
+    let news = alice.sync(None).await;
+    let room_id = liar.room.id.as_str();
+    assert!(news["rooms"]["join"][room_id].is_null(), "{news}");
+}
+
+async fn who_is_kept_out_is_not_heard_after_a_join(server: &TestServer) {
+    let silent = Silent::start(server);
+    let peer = Peer::start(server.network(), "peer.example");
+    let evil = Peer::start(server.network(), "evil.example");
+    let mut room = PeerRoom::create(&peer, "11", "mallory");
+    let mallory = room.user("mallory");
+    silent.join(&mut room);
+    let acl = json!({"allow": ["*"], "deny": ["evil.example"]});
+    room.set(&mallory, "m.room.server_acl", "", acl);
+    let liar = Liar::with_room(peer, room);
+    let send = async {
+        wait_until("the join is sent", async || liar.peer.received().len() == 2).await;
+        let mut room = after_join(&liar);
+        let heard = room.message(&mallory, "heard");
+        room.send(server, &[&heard]).await.ok();
+        // It passes on what is not its own.
+        let through_evil = room.message(&mallory, "through evil");
+        let room = PeerRoom {
+            peer: evil.clone(),
+            ..room
+        };
+        room.send(server, &[&through_evil]).await.ok();
+    };
+    let alice = during_a_join(server, &liar, &silent, send).await;
+    let room_id = liar.room.id.as_str();
+    // Both are looked at together, every second.
+    wait_until("the first is heard", async || {
+        server.clock().advance(Duration::from_secs(1));
+        said(&alice, room_id).await.contains("heard")
+    })
+    .await;
+    assert!(!said(&alice, room_id).await.contains("through evil"));
 }

@@ -11,16 +11,16 @@ use std::{collections::BTreeSet, error::Error, pin::pin, time::Duration};
 
 use myelin_core::event::Event;
 use myelin_store::{
-    StoreError, StoreResult, WriteSet,
+    Read, StoreError, StoreResult, WriteSet,
     inbox::{self, INBOX_SUBJECT, Received},
-    received_transactions, rooms,
+    joining_rooms, received_transactions, rooms,
 };
 use ruma::{OwnedRoomId, OwnedServerName, RoomVersionId};
 use serde_json::value::RawValue;
 use tokio::{task::JoinSet, time::sleep};
 
 use self::leases::Leases;
-use super::{Outcome, ReceiveError};
+use super::{Outcome, ReceiveError, missing::Asked};
 use crate::{PduError, Rooms, numbers::parse};
 
 /// Rooms that a node works on at once.
@@ -35,6 +35,8 @@ const KEYS_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE_MS: i64 = 2_000;
 /// The longest pause between two attempts.
 const PAUSE_MAX_MS: i64 = 600_000;
+/// How long what comes before its room waits until it is looked at again.
+const HELD_MS: i64 = 1_000;
 /// After so many attempts what an event needs is not to be had: some three hours.
 const ATTEMPTS_MAX: i64 = 25;
 /// Transactions are remembered for this long.
@@ -162,13 +164,31 @@ impl Rooms {
                     };
                     self.work_off_batch(&place, batch).await?;
                 }
+                _ if self.is_joining(&mut read, room).await? => self.hold_all(&batch).await?,
                 // Everybody here has left since.
                 _ => self.drop_all(&batch).await?,
             }
         }
     }
 
+    /// Whether somebody here is about to come into a room.
+    async fn is_joining(&self, read: &mut Read, room: i64) -> StoreResult<bool> {
+        let found = joining_rooms::find(read, room, self.now_ms()).await?;
+        Ok(found.is_some())
+    }
+
+    async fn hold_all(&self, batch: &[Received]) -> StoreResult<()> {
+        let due_ms = self.now_ms().saturating_add(HELD_MS);
+        let mut writes = WriteSet::new();
+        for received in batch {
+            inbox::hold(&mut writes, received, due_ms);
+        }
+        self.store.commit(writes).await?;
+        Ok(())
+    }
+
     async fn work_off_batch(&self, place: &Place, batch: Vec<Received>) -> StoreResult<()> {
+        let batch = self.let_through(place, batch).await?;
         let mut stuck = self.verify_batch(place, batch).await?;
         loop {
             let before = stuck.len();
@@ -188,6 +208,31 @@ impl Rooms {
             }
             stuck = left.into_iter().map(|(waiting, _)| waiting).collect();
         }
+    }
+
+    /// Those of a batch whose senders the room lets take part. Of what came while the room was here
+    /// that is known.
+    async fn let_through(&self, place: &Place, batch: Vec<Received>) -> StoreResult<Vec<Received>> {
+        let (mut through, mut kept_out) = (Vec::with_capacity(batch.len()), Vec::new());
+        let mut read = self.store.read();
+        for received in batch {
+            let was_held = received.failures == 0 && received.due_ms > received.received_ms;
+            if !was_held {
+                through.push(received);
+                continue;
+            }
+            let origin = self.store.interned(&[received.origin]).await?.pop();
+            let origin = origin.as_deref().and_then(parse::<OwnedServerName>);
+            let may = match origin {
+                Some(origin) => self.lets_server(&mut read, &place.room_id, &origin).await?,
+                None => false,
+            };
+            if may { &mut through } else { &mut kept_out }.push(received);
+        }
+        if !kept_out.is_empty() {
+            self.drop_all(&kept_out).await?;
+        }
+        Ok(through)
     }
 
     /// Those of a batch that are events of the room; the others are dropped, or wait for keys.
@@ -222,11 +267,14 @@ impl Rooms {
         let Some(origin) = origin else {
             return self.postpone(received, &error).await;
         };
-        self.fetch_missing(place, &origin, &event, &error).await?;
+        let asked = self.fetch_missing(place, &origin, &event, &error).await?;
         let taken = self.receive_waiting(&event, &received).await;
         let Some(error) = still_missing(taken)? else {
             return Ok(());
         };
+        if asked == Asked::Unanswered {
+            return self.postpone(received, &error).await;
+        }
         // What comes before it cannot be had, perhaps there is too much of it: then the state does.
         let Some(root) = self.fetch_state(place, &origin, &event).await? else {
             return self.postpone(received, &error).await;

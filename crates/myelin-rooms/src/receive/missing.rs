@@ -1,9 +1,10 @@
 //! Fetching what a received event needs, without a lock and within bounds.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use http::StatusCode;
 use myelin_core::{event::Event, snapshot::Place as Part, trie::Root};
-use myelin_net::Limits;
+use myelin_net::{FederationError, Limits};
 use myelin_store::{StoreError, StoreResult, rooms};
 use ruma::{
     OwnedEventId, RoomVersionId, ServerName, UInt,
@@ -19,6 +20,10 @@ use crate::{Rooms, Snapshot, SnapshotError};
 
 /// Events between what is known and what came that are asked for at once.
 const MISSING_MAX: u32 = 50;
+/// How often they are asked for until what came before all of them is taken for a gap.
+const ROUNDS_MAX: usize = 4;
+/// The most events that are asked about at once.
+const LATEST_MAX: usize = 20;
 /// The limits of an answer with events.
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(30),
@@ -31,6 +36,15 @@ const STATE_LIMITS: Limits = Limits {
 };
 /// How long the keys of fetched events may take.
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What came of asking for events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// What there is has come.
+    Answered,
+    /// The server cannot be asked now.
+    Unanswered,
+}
 
 impl Rooms {
     /// Receives a verified event that another server has answered with, after what comes before it
@@ -63,11 +77,12 @@ impl Rooms {
         origin: &ServerName,
         event: &Event,
         error: &ReceiveError,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Asked> {
         if matches!(error, ReceiveError::MissingPrev(_)) {
-            self.fetch_between(place, origin, event).await?;
+            self.fetch_between(place, origin, event).await
+        } else {
+            Ok(Asked::Answered)
         }
-        Ok(())
     }
 
     /// The state before an event, as the server that sent it tells it: for an event whose
@@ -150,43 +165,73 @@ impl Rooms {
         Ok(true)
     }
 
-    /// Asks for the events between the newest ones here and one that has come.
+    /// Asks for the events between the newest ones here and one that has come: those directly
+    /// before it first, and then, a few times, for those before these.
     async fn fetch_between(
         &self,
         place: &Place,
         origin: &ServerName,
         event: &Event,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<Asked> {
+        let mut held: BTreeMap<OwnedEventId, Event> = BTreeMap::new();
+        let mut latest = vec![event.event_id.clone()];
+        for _ in 0..ROUNDS_MAX {
+            let Some(pdus) = self.ask_for_missing(place, origin, latest).await? else {
+                return Ok(Asked::Unanswered);
+            };
+            let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
+            let room = (&place.version, &*place.room_id);
+            let verified = self.verify(&pdus, room, KEYS_WITHIN).await;
+            let before = held.len();
+            let verified = verified.into_iter().flatten();
+            held.extend(verified.map(|event| (event.event_id.clone(), event)));
+            if held.len() == before {
+                break;
+            }
+            let left = self.receive_in_order(held.into_values().collect()).await?;
+            let left = left.into_iter();
+            held = left.map(|event| (event.event_id.clone(), event)).collect();
+            if held.is_empty() {
+                break;
+            }
+            // Each is before another but the first ones, and those are what waits for others.
+            let waits = |event: &&Event| event.prev_events.iter().all(|id| !held.contains_key(id));
+            let waiting = held.values().filter(waits).take(LATEST_MAX);
+            latest = waiting.map(|event| event.event_id.clone()).collect();
+        }
+        Ok(Asked::Answered)
+    }
+
+    /// The events before the latest ones that a server tells of; None: it does not answer.
+    async fn ask_for_missing(
+        &self,
+        place: &Place,
+        origin: &ServerName,
+        latest: Vec<OwnedEventId>,
+    ) -> StoreResult<Option<Vec<Box<RawValue>>>> {
         let row = rooms::find(&mut self.store.read(), place.room).await?;
         let row = row.ok_or(StoreError::Missing { table: "rooms" })?;
         let known = row.extremities.iter();
         let known = known.filter_map(|id| OwnedEventId::try_from(id.as_str()).ok());
-        let mut request = get_missing_events::v1::Request::new(
-            place.room_id.clone(),
-            known.collect(),
-            vec![event.event_id.clone()],
-        );
+        let mut request =
+            get_missing_events::v1::Request::new(place.room_id.clone(), known.collect(), latest);
         request.limit = UInt::from(MISSING_MAX);
         let answer = self.federation.ask_within(origin, request, LIMITS).await;
         let mut pdus = match answer {
             Ok(answer) => answer.events,
             Err(error) => {
                 tracing::debug!(%origin, %error, "missing events cannot be had");
-                return Ok(());
+                return Ok(is_refusal(&error).then(Vec::new));
             }
         };
         // No more than was asked for, whatever comes.
         pdus.truncate(usize::try_from(MISSING_MAX).unwrap_or_default());
-        let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
-        let room = (&place.version, &*place.room_id);
-        let verified = self.verify(&pdus, room, KEYS_WITHIN).await;
-        self.receive_in_order(verified.into_iter().flatten().collect())
-            .await
+        Ok(Some(pdus))
     }
 
     /// Receives events, each after those that it comes after. Those that still miss something are
-    /// left out.
-    async fn receive_in_order(&self, mut events: Vec<Event>) -> StoreResult<()> {
+    /// given back.
+    async fn receive_in_order(&self, mut events: Vec<Event>) -> StoreResult<Vec<Event>> {
         events.sort_by_key(|event| event.depth);
         loop {
             let before = events.len();
@@ -196,9 +241,20 @@ impl Rooms {
                 left.extend(still_missing(received)?.map(|_| event));
             }
             if left.len() == before {
-                return Ok(());
+                return Ok(left);
             }
             events = left;
         }
+    }
+}
+
+/// Whether a server does not want to answer, rather than cannot now.
+fn is_refusal(error: &FederationError) -> bool {
+    match error {
+        FederationError::Refused { status, .. } => {
+            status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS
+        }
+        FederationError::NotAllowed(_) => true,
+        _ => false,
     }
 }

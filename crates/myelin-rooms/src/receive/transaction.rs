@@ -10,7 +10,7 @@ use myelin_core::{
 use myelin_store::{
     Read, StoreError, StoreResult, WriteSet,
     inbox::{self, Received},
-    received_transactions, room_servers, rooms,
+    joining_rooms, received_transactions, room_servers, rooms,
 };
 use ruma::{OwnedRoomId, RoomVersionId, ServerName};
 use serde::Serialize;
@@ -151,26 +151,40 @@ impl Rooms {
         let Some(room) = self.find_number(room_id).await? else {
             return Ok(None);
         };
+        if !self.is_here(read, room).await? {
+            return self.joining_target(read, room).await;
+        }
         let Some(row) = rooms::find(read, room).await? else {
             return Ok(None);
         };
         let Ok(version) = RoomVersionId::try_from(row.room_version.as_str()) else {
             return Ok(None);
         };
-        if !self.is_here(read, room).await? {
-            return Ok(None);
-        }
-        let refused = if !self.row_lets_server(read, &row, origin).await? {
-            Some("the room keeps your server out")
-        } else if inbox::count(read, room, WAITING_MAX).await? >= WAITING_MAX {
-            Some("too much waits to be worked off; send it again later")
+        let refused = if self.row_lets_server(read, &row, origin).await? {
+            refused_for_now(read, room).await?
         } else {
-            None
+            Some("the room keeps your server out")
         };
         Ok(Some(Target {
             room,
             version,
             refused,
+        }))
+    }
+
+    /// The same of a room that somebody here is about to come into: the others believe that they
+    /// are in it already, and send an event once. Whom the room keeps out is seen when it is here.
+    async fn joining_target(&self, read: &mut Read, room: i64) -> StoreResult<Option<Target>> {
+        let now_ms = self.server.now_ms().cast_signed();
+        let version = joining_rooms::find(read, room, now_ms).await?;
+        let version = version.and_then(|version| RoomVersionId::try_from(version).ok());
+        let Some(version) = version else {
+            return Ok(None);
+        };
+        Ok(Some(Target {
+            room,
+            version,
+            refused: refused_for_now(read, room).await?,
         }))
     }
 
@@ -200,6 +214,11 @@ fn received(
         failures: 0,
         due_ms: received_ms,
     }
+}
+
+async fn refused_for_now(read: &mut Read, room: i64) -> StoreResult<Option<&'static str>> {
+    let is_too_much = inbox::count(read, room, WAITING_MAX).await? >= WAITING_MAX;
+    Ok(is_too_much.then_some("too much waits to be worked off; send it again later"))
 }
 
 /// The answer names events by their ids, so only one that says its own can be told of.

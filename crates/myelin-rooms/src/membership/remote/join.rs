@@ -9,7 +9,7 @@ use myelin_core::{
     snapshot::{AnswerReader, Part},
 };
 use myelin_net::Limits;
-use myelin_store::{StoreError, memberships, profiles};
+use myelin_store::{StoreError, WriteSet, inbox, joining_rooms, memberships, profiles};
 use ruma::{
     CanonicalJsonObject, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId,
     ServerName, UserId,
@@ -35,6 +35,8 @@ const ANSWER_LIMITS: Limits = Limits {
     time: Duration::from_mins(15),
     bytes: 1024 * 1024 * 1024,
 };
+/// A join that has not ended after this time was cut off: its answer and its keys take less.
+const JOINING_MAX_MS: i64 = 40 * 60 * 1_000;
 /// How long the keys for one event are waited for.
 pub(super) const KEYS_WITHIN: Duration = Duration::from_secs(15);
 
@@ -79,9 +81,15 @@ impl Rooms {
         if self.join_if_resident(&joining).await? {
             return Ok(());
         }
+        let joined = self.join_through_any(&joining).await;
+        self.end_joining(&joining.room_id).await?;
+        joined
+    }
+
+    async fn join_through_any(&self, joining: &Joining) -> Result<(), JoinError> {
         let mut told = RemoteError::NobodyToAsk(joining.room_id.to_string());
         for server in &joining.candidates {
-            match self.join_through(server, &joining).await {
+            match self.join_through(server, joining).await {
                 Ok(()) => return Ok(()),
                 Err(RemoteError::Store(error)) => return Err(error.into()),
                 Err(error) => {
@@ -92,10 +100,37 @@ impl Rooms {
             }
         }
         // Another node may have been faster.
-        if self.join_if_resident(&joining).await? {
+        if self.join_if_resident(joining).await? {
             return Ok(());
         }
         Err(JoinError::Remote(told))
+    }
+
+    /// From now on others may believe that the user is in the room: what they send of it waits.
+    async fn begin_joining(
+        &self,
+        room_id: &RoomId,
+        version: &RoomVersionId,
+    ) -> Result<(), StoreError> {
+        let room = self.store.intern(&[room_id.as_bytes()]).await?;
+        let room = room
+            .first()
+            .ok_or(StoreError::Missing { table: "interned" })?;
+        let until_ms = self.server.now_ms().cast_signed() + JOINING_MAX_MS;
+        let mut writes = WriteSet::new();
+        joining_rooms::upsert(&mut writes, *room, version.as_str(), until_ms);
+        self.store.commit(writes).await?;
+        Ok(())
+    }
+
+    async fn end_joining(&self, room_id: &RoomId) -> Result<(), StoreError> {
+        if let Some(room) = self.find_number(room_id).await? {
+            let mut writes = WriteSet::new();
+            joining_rooms::delete(&mut writes, room);
+            inbox::wake(&mut writes);
+            self.store.commit(writes).await?;
+        }
+        Ok(())
     }
 
     /// Joins the user without help, if this server is in the room; false where it takes help.
@@ -143,6 +178,7 @@ impl Rooms {
             event: join,
             pdu,
         } = self.propose(server, template, &wanted, joining.content.clone())?;
+        self.begin_joining(room_id, &version).await?;
         let id = join.event_id.clone();
         let request = create_join_event::v2::Request::new(room_id.clone(), id, pdu);
         let pieces = self
