@@ -4,6 +4,7 @@
 //! through [`Rooms::verify`] before.
 
 mod authorise;
+mod ends;
 mod inbox;
 mod missing;
 mod place;

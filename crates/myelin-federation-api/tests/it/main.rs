@@ -1,6 +1,7 @@
 //! The federation API through its door, by peers that tests play and by servers of the test kit.
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+mod catching_up;
 mod counts;
 mod coverage;
 mod discover_homeserver;

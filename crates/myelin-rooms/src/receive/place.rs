@@ -15,7 +15,7 @@ use myelin_store::{
 };
 use ruma::OwnedEventId;
 
-use super::ReceiveError;
+use super::{ReceiveError, ends::Ends};
 use crate::{
     Pending,
     advance::{
@@ -26,9 +26,6 @@ use crate::{
     open_room::OpenRoom,
     state::parse,
 };
-
-/// The most ends of a room's graph that new events come after.
-const EXTREMITIES_MAX: usize = 10;
 
 /// The number that an event has or is given, and whether it is stored already.
 type Number = (i64, bool);
@@ -153,7 +150,7 @@ impl OpenRoom<'_> {
     }
 
     /// The states after these events, each once.
-    async fn roots_after(&mut self, ids: &[&str]) -> Result<Vec<Root>, ReceiveError> {
+    pub(super) async fn roots_after(&mut self, ids: &[&str]) -> Result<Vec<Root>, ReceiveError> {
         let found = events::list_by_ids(&mut self.read, ids).await?;
         let room = self.number();
         let has_place = |event: &&StoredEvent| {
@@ -182,7 +179,7 @@ impl OpenRoom<'_> {
     }
 
     /// The state after an event, whose nodes the set then writes where nobody did.
-    async fn root_after_event(&mut self, event: &StoredEvent) -> StoreResult<Root> {
+    pub(super) async fn root_after_event(&mut self, event: &StoredEvent) -> StoreResult<Root> {
         let before = parse(&event.root_before)?;
         let is_state = matches!(event.status, Status::Accepted | Status::SoftFailed);
         let Some(state_key) = event.state_key.filter(|_| is_state) else {
@@ -242,8 +239,7 @@ impl OpenRoom<'_> {
             .await?;
         let key = (event.type_str(), event.state_key.as_deref());
         self.note_guest_access(key, &event.content).await?;
-        let others = self.other_extremities(event);
-        let others = self.keep_few(others).await?;
+        let Ends { others, is_end } = self.ends_with(event).await?;
         let after_all = if others.is_empty() {
             None
         } else {
@@ -259,7 +255,7 @@ impl OpenRoom<'_> {
                 }
                 None => root_before,
             };
-            if !roots.contains(&after) {
+            if is_end && !roots.contains(&after) {
                 roots.push(after);
             }
             Some(self.resolve(&roots).await?)
@@ -270,7 +266,9 @@ impl OpenRoom<'_> {
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
         head.row.version = number;
         head.row.extremities = others;
-        head.row.extremities.push(event.event_id.to_string());
+        if is_end {
+            head.row.extremities.push(event.event_id.to_string());
+        }
         let depth = i64::try_from(event.depth).map_or(DEPTH_MAX, |depth| depth.min(DEPTH_MAX));
         head.row.depth = head.row.depth.max(depth);
         head.row.room_order += 1;
@@ -294,52 +292,6 @@ impl OpenRoom<'_> {
         log_event(writes, head, number);
         self.write_with_redaction(stored, is_known).await?;
         self.heed(event, number).await
-    }
-
-    /// Those of these extremities that the room keeps beside a new one. An event names at most
-    /// [`EXTREMITIES_MAX`] before it, and a room whose ends nobody ties together must not become
-    /// slower with each of them. Ends that leave the state as another one does go first, then the
-    /// oldest; all stay in the graph, and whoever builds on one brings it back.
-    async fn keep_few(&mut self, extremities: Vec<String>) -> Result<Vec<String>, ReceiveError> {
-        if extremities.len() < EXTREMITIES_MAX {
-            return Ok(extremities);
-        }
-        let ids: Vec<&str> = extremities.iter().map(String::as_str).collect();
-        let found = events::list_by_ids(&mut self.read, &ids).await?;
-        let (mut roots, mut kept, mut alike) = (HashSet::new(), HashSet::new(), Vec::new());
-        for id in extremities.iter().rev() {
-            let Some(event) = found.iter().find(|event| event.id == *id) else {
-                continue;
-            };
-            if roots.insert(self.root_after_event(event).await?) {
-                kept.insert(id.clone());
-            } else {
-                alike.push(id.clone());
-            }
-        }
-        let free = (EXTREMITIES_MAX - 1).saturating_sub(kept.len());
-        kept.extend(alike.into_iter().take(free));
-        let mut few: Vec<String> = extremities
-            .into_iter()
-            .filter(|id| kept.contains(id))
-            .collect();
-        let surplus = few.len().saturating_sub(EXTREMITIES_MAX - 1);
-        few.drain(..surplus);
-        Ok(few)
-    }
-
-    /// The extremities that an event does not come after.
-    fn other_extremities(&mut self, event: &Event) -> Vec<String> {
-        let Some(head) = self.locked.get() else {
-            return Vec::new();
-        };
-        let is_other = |id: &&String| event.prev_events.iter().all(|prev| prev.as_str() != **id);
-        head.row
-            .extremities
-            .iter()
-            .filter(is_other)
-            .cloned()
-            .collect()
     }
 }
 
