@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Nothing takes this long unless it never comes.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Nothing takes this long unless it never comes, even where many want the processors.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
