@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod client_event;
+pub mod encryption_keys;
 pub mod environment;
 pub mod event;
 pub mod glob;
