@@ -19,9 +19,11 @@ use super::{
     pending::Pending,
     plan::{Claim, Decision, Facts, Questions, RowKey, decide},
     texts::{BOOKS, LOCK_BOOKS, Verb, log},
-    values::{Argument, to_row},
+    values::{Argument, to_row_after},
 };
-use crate::{CrashPlan, CrashPoint, LogWrite, StoreError, StoreResult, WriteSet, submission::lost};
+use crate::{
+    CrashPlan, CrashPoint, LogWrite, StoreError, StoreResult, Table, WriteSet, submission::lost,
+};
 
 /// Every statement of the committer finds its rows by key. A plan made while a table was empty
 /// would still read the whole of it when it has grown.
@@ -257,10 +259,9 @@ impl Session {
                 facts.versions.extend(key.map(|(key, _)| (*key, version)));
             }
         }
-        for ((key, (table, _)), answer) in questions.takes.iter().zip(&mut answers) {
-            let rows = answer.rows.iter().map(|row| to_row(table.name, row));
-            let rows: StoreResult<_> = rows.collect();
-            facts.takes.insert(*key, rows.map_err(Failure::Failed)?);
+        let takes = by_table(questions.takes.iter().map(|(key, take)| (*key, *take)));
+        for (prefixes, answer) in takes.iter().zip(&mut answers) {
+            note_taken(&mut facts, prefixes, answer.rows)?;
         }
         let mut rows = 0;
         for (claims, answer) in claims.iter().zip(&mut answers) {
@@ -290,6 +291,23 @@ impl Session {
         let lost = places.filter(|(_, place)| !won.contains(place));
         Ok(lost.map(|((key, _), _)| *key).collect())
     }
+}
+
+/// Notes the rows that were locked for takes, each behind the place of its prefix.
+fn note_taken<'a>(
+    facts: &mut Facts<'a>,
+    prefixes: &[(RowKey<'a>, (&'static Table, usize))],
+    rows: Vec<tokio_postgres::Row>,
+) -> Result<(), Failure> {
+    for row in rows {
+        let place: i64 = row.try_get(0).map_err(refused)?;
+        let place = usize::try_from(place - 1).ok();
+        if let Some((key, (table, _))) = place.and_then(|place| prefixes.get(place)) {
+            let row = to_row_after(1, table.name, &row).map_err(Failure::Failed)?;
+            facts.takes.entry(*key).or_default().push_back(row);
+        }
+    }
+    Ok(())
 }
 
 impl Books {

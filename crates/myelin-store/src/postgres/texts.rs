@@ -27,7 +27,8 @@ pub(super) enum Verb {
     Write(RowWrite),
     /// Deletes the rows of one range below a prefix of so many columns.
     DeleteRange(usize),
-    /// Locks the first rows below a prefix of so many columns and answers with them.
+    /// Locks the first rows below each of many prefixes of so many columns and answers with them,
+    /// each behind the place of its prefix in the arrays.
     Take(usize),
 }
 
@@ -133,12 +134,38 @@ pub(super) fn text(table: &Table, verb: Verb) -> String {
             statements::on_conflict(table, write, "GREATEST"),
         ),
         Verb::DeleteRange(prefix) => statements::delete_range(table, prefix, '$'),
-        Verb::Take(prefix) => format!(
-            "{} LIMIT ${} FOR UPDATE",
-            statements::first_rows(table, prefix, '$'),
-            prefix + 1
-        ),
+        Verb::Take(prefix) => take(table, prefix),
     }
+}
+
+/// The prefixes are sorted, and one is looked at after the other: so all nodes lock in one order.
+fn take(table: &Table, prefix: usize) -> String {
+    let name = table.name;
+    let below: Vec<_> = table.key[..prefix]
+        .iter()
+        .map(|column| format!("t.{0} = e.{0}", column.name))
+        .collect();
+    let below = if below.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", below.join(" AND "))
+    };
+    let wanted = [Column {
+        name: "wanted",
+        kind: Kind::Int,
+    }];
+    let columns = table.key[..prefix].iter().chain(&wanted);
+    let names: Vec<_> = columns.clone().map(|column| column.name).collect();
+    format!(
+        "SELECT e.n, found.* FROM UNNEST({}) WITH ORDINALITY AS e ({}, n)
+        CROSS JOIN LATERAL (
+            SELECT {} FROM {name} t{below} ORDER BY {} LIMIT e.wanted FOR UPDATE
+        ) AS found ORDER BY e.n",
+        arrays(columns),
+        names.join(", "),
+        statements::columns(table),
+        statements::key_columns(table),
+    )
 }
 
 /// `$1::BIGINT[], $2::BYTEA[]` for these columns.

@@ -128,8 +128,17 @@ impl ToSql for Argument<'_> {
 
 /// A row in our own form.
 pub(super) fn to_row(table: &'static str, row: &tokio_postgres::Row) -> StoreResult<Row> {
+    to_row_after(0, table, row)
+}
+
+/// The same without the first columns.
+pub(super) fn to_row_after(
+    skipped: usize,
+    table: &'static str,
+    row: &tokio_postgres::Row,
+) -> StoreResult<Row> {
     let mut values = Vec::with_capacity(row.len());
-    for column in 0..row.len() {
+    for column in skipped..row.len() {
         let value = row.try_get(column).map_err(|error| StoreError::Corrupt {
             table,
             column,

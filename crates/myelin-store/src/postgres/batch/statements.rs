@@ -36,14 +36,17 @@ impl Session {
             let keys = rows.iter().map(|(key, _)| (key.1, &[][..]));
             calls.push(Call::Rows(statement, arrays(table.key, keys, rows.len())));
         }
-        for ((_, prefix), (table, count)) in &questions.takes {
+        // Those of one table have prefixes of one length.
+        for rows in by_table(questions.takes.iter().map(|(key, take)| (*key, *take))) {
+            let ((_, prefix), (table, _)) = rows[0];
             let statement = self.prepare(table, Verb::Take(prefix.len())).await?;
-            let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            let arguments = prefix.iter().cloned().chain([Value::Int(count)]);
-            calls.push(Call::Rows(
-                statement,
-                arguments.map(Argument::One).collect(),
-            ));
+            let prefixes = rows.iter().map(|(key, _)| (key.1, &[][..]));
+            let mut arguments = arrays(&table.key[..prefix.len()], prefixes, rows.len());
+            let wanted = rows
+                .iter()
+                .map(|(_, (_, count))| i64::try_from(*count).ok());
+            arguments.push(Argument::Ints(wanted.collect()));
+            calls.push(Call::Rows(statement, arguments));
         }
         for rows in claims {
             calls.push(self.claim(rows, self.claim).await?);
