@@ -67,6 +67,28 @@ impl Store {
         Ok(found.into_values().next())
     }
 
+    /// As [`Store::find_interned`], for many strings at once.
+    pub async fn find_all_interned(&self, strings: &[&[u8]]) -> StoreResult<Vec<Option<i64>>> {
+        let cache = &self.inner.interned_cache;
+        let mut ids: Vec<Option<i64>> = strings.iter().map(|string| cache.id(string)).collect();
+        let mut missing: Vec<&[u8]> = strings
+            .iter()
+            .zip(&ids)
+            .filter(|(string, id)| id.is_none() && string.len() <= STRING_BYTES_MAX)
+            .map(|(string, _)| *string)
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        let mut found = BTreeMap::new();
+        for slice in missing.chunks(SLICE) {
+            found.extend(self.list_interned(slice).await?);
+        }
+        for (string, id) in strings.iter().zip(&mut ids) {
+            *id = id.or_else(|| found.get(*string).copied());
+        }
+        Ok(ids)
+    }
+
     /// The strings of these ids, in their order.
     pub async fn interned(&self, ids: &[i64]) -> StoreResult<Vec<Bytes>> {
         let cache = &self.inner.interned_cache;

@@ -9,9 +9,13 @@ pub mod aliases;
 pub mod auth_graph;
 mod counters;
 mod crash;
+pub mod cross_signing;
+pub mod dehydrated_devices;
 pub mod deliveries;
 pub mod departures;
 pub mod destinations;
+pub mod device_keys;
+pub mod device_lists;
 pub mod directory;
 pub mod early_receipts;
 pub mod early_redactions;
@@ -28,13 +32,16 @@ mod interned_cache;
 mod interning;
 pub mod jobs;
 pub mod joining_rooms;
+pub mod key_backups;
 mod live;
 pub mod log;
 mod log_entry;
+mod log_kind;
 pub mod login_tokens;
 pub mod memberships;
 mod migrate;
 mod number_blocks;
+pub mod one_time_keys;
 pub mod open_rooms;
 pub mod openid_tokens;
 mod options;
@@ -66,6 +73,7 @@ mod submission;
 mod table;
 #[cfg(test)]
 mod test_stores;
+pub mod to_device;
 pub mod transactions;
 pub mod uia_sessions;
 pub mod used_nonces;
@@ -84,6 +92,7 @@ pub use live::{
     TypingNews, Watch,
 };
 pub use log_entry::LogEntry;
+pub use log_kind::LogKind;
 pub use options::{DatabaseUrl, OpenError, StoreOptions};
 pub use read::Read;
 pub use sequences::Sequence;
@@ -92,6 +101,6 @@ pub use submission::{Committed, Submission};
 pub use table::{Column, Kind, OnConflict, Table, bytes, int};
 pub use value::{Param, Row, Value};
 pub use write_set::{
-    BYTES_MAX, Change, Expectation, Key, LogKind, LogWrite, Operation, ROWS_MAX, RangeDeletion,
-    Take, WriteSet,
+    BYTES_MAX, Change, Expectation, Key, LogWrite, Operation, ROWS_MAX, RangeDeletion, Take,
+    WriteSet,
 };

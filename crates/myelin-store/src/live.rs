@@ -28,7 +28,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify, watch as position_channel};
 
 use crate::{
-    LogEntry, StoreResult,
+    LogEntry, StoreResult, device_lists,
     engine::Engine,
     log::{self, Tail},
 };
@@ -266,9 +266,10 @@ impl fmt::Debug for Live {
     }
 }
 
-/// The subjects of entries, each once.
+/// The subjects of entries, and the rooms in which others are to hear of them, each once.
 fn subjects(entries: &[LogEntry]) -> Vec<i64> {
     let mut subjects: Vec<i64> = entries.iter().map(|entry| entry.subject).collect();
+    subjects.extend(entries.iter().flat_map(device_lists::rooms));
     subjects.sort_unstable();
     subjects.dedup();
     subjects

@@ -1,8 +1,19 @@
 //! Reads of the log: what happened, in the order in which it was committed.
 
-use crate::{LogEntry, LogKind, Param, Read, Row, StoreError, StoreResult};
+use crate::{
+    LogEntry, LogKind, OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int,
+};
 
 const TABLE: &str = "log";
+
+// Only for deletions: the committer writes the entries.
+static LOG: Table = Table {
+    name: TABLE,
+    key: &[int("pos")],
+    values: &[],
+    version: None,
+    on_conflict: OnConflict::Keep,
+};
 
 /// The highest kind that this version knows. During a rolling upgrade a newer node may write kinds
 /// that this one must pass over.
@@ -183,6 +194,29 @@ pub async fn last_positions(
             Err(error) => Some(Err(error)),
         })
         .collect()
+}
+
+/// The entries of kind `DeviceList` after one position up to another, oldest first, by an index of
+/// their own.
+pub(crate) async fn list_device_lists(
+    read: &mut Read,
+    (after, up_to): (i64, i64),
+) -> StoreResult<Vec<LogEntry>> {
+    // The number stands in the text, so that the partial index is found.
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE kind = 11 AND pos > $1 AND pos <= $2 ORDER BY pos",
+            &ints([after, up_to]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
+/// Deletes the entry at a position, with what it tells of. Nodes that remember it meet nothing.
+pub(crate) fn delete(writes: &mut WriteSet, pos: i64) {
+    writes.delete(&LOG, vec![pos.into()]);
 }
 
 /// The counter and the first `limit` entries after `after`. One statement, because an entry that

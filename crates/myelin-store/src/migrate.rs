@@ -23,6 +23,13 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (15, include_str!("../migrations/0015_early_receipts.sql")),
     (16, include_str!("../migrations/0016_inbox.sql")),
     (18, include_str!("../migrations/0018_joining_rooms.sql")),
+    (20, include_str!("../migrations/0020_to_device.sql")),
+    (21, include_str!("../migrations/0021_device_keys.sql")),
+    (22, include_str!("../migrations/0022_key_backups.sql")),
+    (
+        23,
+        include_str!("../migrations/0023_dehydrated_devices.sql"),
+    ),
 ];
 
 /// Creates the table that says which migrations were run.

@@ -10,6 +10,7 @@ pub(crate) struct NumberBlocks {
     pub(crate) event: Mutex<Range<i64>>,
     pub(crate) interned: Mutex<Range<i64>>,
     pub(crate) receipt: Mutex<Range<i64>>,
+    pub(crate) to_device: Mutex<Range<i64>>,
     pub(crate) node: Mutex<Range<i64>>,
 }
 
@@ -19,6 +20,7 @@ impl Default for NumberBlocks {
             event: Mutex::new(0..0),
             interned: Mutex::new(0..0),
             receipt: Mutex::new(0..0),
+            to_device: Mutex::new(0..0),
             node: Mutex::new(0..0),
         }
     }

@@ -46,6 +46,12 @@ impl ServerChange {
         })
     }
 
+    /// The user of an entry of this kind that is about one.
+    pub fn user(entry: &LogEntry) -> Option<i64> {
+        let (_, user) = entry.data.split_first()?;
+        user.try_into().ok().map(i64::from_be_bytes)
+    }
+
     /// The user who has gone, whatever the server.
     pub(crate) fn user_gone(entry: &LogEntry) -> Option<i64> {
         let (came, user) = entry.data.split_first()?;

@@ -22,6 +22,8 @@ pub enum Sequence {
     Interned,
     /// Receipts.
     Receipt,
+    /// Messages between devices.
+    ToDevice,
     /// Runs of the program.
     Node,
 }
@@ -32,6 +34,7 @@ impl Sequence {
             Self::Event => "event",
             Self::Interned => "interned",
             Self::Receipt => "receipt",
+            Self::ToDevice => "to_device",
             Self::Node => "node",
         }
     }
@@ -39,7 +42,7 @@ impl Sequence {
     /// The numbers below are given by the first migration, or mean "none".
     const fn first(self) -> i64 {
         match self {
-            Self::Event | Self::Receipt | Self::Node => 1,
+            Self::Event | Self::Receipt | Self::ToDevice | Self::Node => 1,
             Self::Interned => 17,
         }
     }
@@ -48,7 +51,7 @@ impl Sequence {
     const fn block(self) -> i64 {
         match self {
             Self::Event => 1_024,
-            Self::Interned | Self::Receipt => 256,
+            Self::Interned | Self::Receipt | Self::ToDevice => 256,
             Self::Node => 1,
         }
     }
@@ -62,6 +65,7 @@ impl Store {
             Sequence::Event => &blocks.event,
             Sequence::Interned => &blocks.interned,
             Sequence::Receipt => &blocks.receipt,
+            Sequence::ToDevice => &blocks.to_device,
             Sequence::Node => &blocks.node,
         };
         // Held while a block is leased: one lease serves all who wait.

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use crate::{Read, Row, StoreResult};
 
 pub use writes::{
-    confirm, delete, insert, log_change, offer, offer_again, put_address, rename, touch, update,
+    confirm, delete, expect_version, insert, insert_without_session, log_change, offer,
+    offer_again, put_address, rename, touch, update,
 };
 
 /// The SHA-256 of a token.
@@ -170,6 +171,23 @@ pub async fn list_devices(read: &mut Read, user_number: i64) -> StoreResult<Vec<
         )
         .await?;
     rows.iter().map(device_from_row).collect()
+}
+
+/// User and id of all devices of these users.
+pub async fn list_ids(
+    read: &mut Read,
+    user_numbers: &[i64],
+) -> StoreResult<std::collections::HashSet<(i64, String)>> {
+    let rows = read
+        .query(
+            "devices",
+            "SELECT user_number, device_id FROM devices WHERE user_number = ANY($1)",
+            &[crate::Param::Ints(user_numbers.to_vec())],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.text(1)?)))
+        .collect()
 }
 
 /// The user and the device that a refresh token was given to, even if it is spent.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Column, Kind, OnConflict, StoreError, StoreResult, Table, Value};
+use crate::{Column, Kind, LogKind, OnConflict, StoreError, StoreResult, Table, Value};
 
 /// Most rows that one set may write (DESIGN: bigger work is committed in slices).
 pub const ROWS_MAX: usize = 2_000;
@@ -84,65 +84,6 @@ pub struct LogWrite {
     pub reference: i64,
     /// What followers need without reading further; its form belongs to the kind.
     pub data: Bytes,
-}
-
-/// What a log entry tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i16)]
-pub enum LogKind {
-    /// An event entered a room: subject room, reference event number, data the root of the state
-    /// after it (16 bytes, empty for no state).
-    Event = 1,
-    /// A local user's membership changed: subject user, reference room, data one byte of
-    /// membership and the event number (8 bytes, big endian).
-    Membership = 2,
-    /// A user's sessions changed: subject user, reference 0.
-    Sessions = 3,
-    /// A user's account data changed: subject user, reference the interned key that names the room
-    /// and the type (see [`crate::account_data`]).
-    AccountData = 4,
-    /// A user has read up to an event: subject room, reference the receipt's number, data the user
-    /// (8 bytes, big endian). Of a private receipt: subject user, data the room.
-    Receipt = 5,
-    /// A job is to be done: subject [`crate::jobs::JOBS_SUBJECT`], reference 0.
-    Jobs = 6,
-    /// Events of other servers are to be worked off: subject [`crate::inbox::INBOX_SUBJECT`],
-    /// reference 0.
-    Inbox = 7,
-    /// A user of another server was joined to a room, or is so no more: subject room, reference
-    /// the server, data one byte (1: joined) and the user (8 bytes, big endian). Reference 0: many
-    /// at once.
-    RoomServer = 8,
-    /// An event is to be sent to the other servers in its room: subject room, reference event
-    /// number. Or a server is to be tried again: subject server, reference 0.
-    Delivery = 9,
-}
-
-impl LogKind {
-    /// Whether an entry replaces the earlier one of the same kind, subject and reference, so that
-    /// the log compacts itself.
-    pub const fn is_latest(self) -> bool {
-        match self {
-            Self::Event | Self::Membership | Self::RoomServer | Self::Delivery => false,
-            Self::Sessions | Self::AccountData | Self::Receipt | Self::Jobs | Self::Inbox => true,
-        }
-    }
-
-    /// The kind with this number.
-    pub const fn from_number(number: i64) -> Option<Self> {
-        match number {
-            1 => Some(Self::Event),
-            2 => Some(Self::Membership),
-            3 => Some(Self::Sessions),
-            4 => Some(Self::AccountData),
-            5 => Some(Self::Receipt),
-            6 => Some(Self::Jobs),
-            7 => Some(Self::Inbox),
-            8 => Some(Self::RoomServer),
-            9 => Some(Self::Delivery),
-            _ => None,
-        }
-    }
 }
 
 /// What one use case wants to change, whole or not at all. Built in memory by plain functions of

@@ -116,3 +116,19 @@ async fn many_strings_are_interned_in_slices() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn many_strings_are_found_at_once() {
+    for nodes in test_stores::both().await {
+        let ids = nodes.one.intern(&[b"@a:a", b"@b:a"]).await.unwrap();
+        let long = vec![b'x'; 3_000];
+        let wanted: [&[u8]; 5] = [b"@b:a", b"unknown", &long, b"@a:a", b"@b:a"];
+        // A node that has heard of none, then one that has.
+        for _ in 0..2 {
+            let found = nodes.two.find_all_interned(&wanted).await.unwrap();
+            let expected = [Some(ids[1]), None, None, Some(ids[0]), Some(ids[1])];
+            assert_eq!(found, expected);
+        }
+        nodes.close().await;
+    }
+}

@@ -413,3 +413,31 @@ async fn a_device_is_renamed_and_shown_with_where_it_was_seen() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_device_without_a_session_is_one_all_the_same() {
+    for nodes in test_stores::both().await {
+        commit(&nodes.one, |writes| {
+            insert_without_session(writes, &device("DRY"));
+            insert(writes, &device("PHONE"), &tokens(1), NOW_MS);
+        })
+        .await
+        .unwrap();
+        let mut read = nodes.two.read();
+        let ids = list_ids(&mut read, &[ALICE, 8]).await.unwrap();
+        let expected = ["DRY", "PHONE"].map(|id| (ALICE, id.to_owned()));
+        assert_eq!(ids, expected.into());
+        let dry = find_device(&mut read, ALICE, "DRY").await.unwrap();
+        assert_eq!(dry, Some(device("DRY")));
+        let again = commit(&nodes.two, |writes| {
+            insert_without_session(writes, &device("PHONE"));
+        });
+        assert!(matches!(again.await, Err(StoreError::Conflict)));
+        for (version, fits) in [(1, true), (2, false)] {
+            let mut writes = WriteSet::new();
+            expect_version(&mut writes, (ALICE, "DRY"), version);
+            assert_eq!(nodes.two.commit(writes).await.is_ok(), fits);
+        }
+        nodes.close().await;
+    }
+}

@@ -70,6 +70,15 @@ pub fn insert(writes: &mut WriteSet, device: &Device, tokens: &NewTokens, now_ms
     put_tokens(writes, &device, tokens, (now_ms, false));
 }
 
+/// Writes a new device that nobody is logged in with; falls if the user has a device with this id.
+pub fn insert_without_session(writes: &mut WriteSet, device: &Device) {
+    let device = Device {
+        tokens: DeviceTokens::default(),
+        ..device.clone()
+    };
+    writes.insert(&DEVICES, key(&device), values(&device));
+}
+
 /// Logs a known device in again: its earlier tokens are dead. Falls if the device is not as it was
 /// read.
 pub fn update(writes: &mut WriteSet, device: &Device, tokens: &NewTokens, now_ms: i64) {
@@ -182,8 +191,15 @@ pub fn put_address(
     );
 }
 
+/// Lets the set fall if a device is not of this version any more, gone perhaps.
+pub fn expect_version(writes: &mut WriteSet, (user_number, device_id): (i64, &str), version: i64) {
+    let key = vec![user_number.into(), device_id.into()];
+    writes.expect(&DEVICES, key, Some(version));
+}
+
 fn expect(writes: &mut WriteSet, device: &Device) {
-    writes.expect(&DEVICES, key(device), Some(device.version));
+    let owner = (device.user_number, device.device_id.as_str());
+    expect_version(writes, owner, device.version);
 }
 
 fn put_device(writes: &mut WriteSet, device: &Device, tokens: DeviceTokens) {
