@@ -10,8 +10,9 @@ use ruma::OwnedDeviceId;
 use crate::{
     AccountSettings,
     account::get_user,
-    logout::{list_others, logout_others, remove},
+    logout::{list_others, logout_others},
     password::PASSWORD_MAX,
+    removal::remove,
     uia::{self, Approval, ApprovalError},
 };
 
@@ -70,7 +71,8 @@ pub async fn change_password(
         uia::end_all(store, &mut writes, change.user_number, Some(approval)).await?;
         if change.logout_devices {
             let others = list_others(store, change.user_number, kept).await?;
-            remove(&mut writes, change.user_number, &others);
+            let mut read = store.read();
+            remove(&mut read, &mut writes, change.user_number, &others).await?;
         }
         if attempts.commit(writes).await?.is_some() {
             break;

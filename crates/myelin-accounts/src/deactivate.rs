@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use myelin_core::server::Server;
 use myelin_store::{
-    Read, Store, StoreError, StoreResult, WriteSet, account_data, filters,
+    Read, Store, StoreError, StoreResult, WriteSet, account_data, cross_signing, filters,
     jobs::{self, JobKind},
+    key_backups,
     profiles::{self, Profile},
     users::{self, User},
 };
@@ -97,6 +98,8 @@ async fn end(
     };
     profiles::update(writes, user_number, &profile, &empty);
     account_data::delete_of_user(writes, user_number);
+    cross_signing::delete_of_user(writes, user_number);
+    key_backups::delete_of_user(writes, user_number);
     for filter in filters::list_oldest(read, user_number, 0).await? {
         filters::delete(writes, user_number, &filter);
     }

@@ -2,13 +2,14 @@
 
 use myelin_core::server::Server;
 use myelin_store::{
-    Store, StoreError, StoreResult, WriteSet,
+    Store, StoreError, StoreResult, WriteSet, device_keys, device_lists,
     sessions::{self, SeenDevice},
 };
 use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::{
-    logout::{DEVICES_PER_SET, remove},
+    encryption::joined_rooms,
+    removal::{DEVICES_PER_SET, remove},
     session::DEVICE_TEXT_MAX,
     uia::{Approval, ApprovalError},
 };
@@ -66,6 +67,12 @@ pub async fn rename_device(
         }
         let mut writes = WriteSet::new();
         sessions::rename(&mut writes, &known, display_name);
+        let owner = (user_number, device.as_str());
+        if device_keys::find(&mut read, owner).await?.is_some() {
+            // The name is shown beside the keys.
+            let rooms = joined_rooms(&mut read, user_number).await?;
+            device_lists::log_change(&mut writes, user_number, &rooms);
+        }
         if attempts.commit(writes).await?.is_some() {
             return Ok(());
         }
@@ -97,7 +104,7 @@ pub async fn delete_devices(
                 .await?;
         }
         if !found.is_empty() {
-            remove(&mut writes, user_number, &found);
+            remove(&mut read, &mut writes, user_number, &found).await?;
         }
         if attempts.commit(writes).await?.is_some() {
             // The first slice uses it up; each slice may meet its own conflicts.

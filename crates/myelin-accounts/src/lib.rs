@@ -9,9 +9,12 @@ mod account_data;
 mod authenticate;
 mod change_password;
 mod deactivate;
+mod dehydrated_device;
 mod devices;
+mod encryption;
 mod filter;
 mod invite_permissions;
+mod key_backup;
 mod login;
 mod login_token;
 mod logout;
@@ -25,11 +28,13 @@ mod refresh;
 mod register;
 mod registration_token;
 mod remote_profiles;
+mod removal;
 mod session;
 mod settings;
 pub mod shared_secret;
 mod signing_key;
 mod tags;
+mod to_device;
 pub mod uia;
 mod user_directory;
 mod username;
@@ -42,9 +47,23 @@ pub use account_data::{
 pub use authenticate::{AuthenticateError, Session, authenticate, can_read, touch};
 pub use change_password::{ChangePassword, ChangePasswordError, change_password, set_password};
 pub use deactivate::{DeactivateError, deactivate, deactivate_by_operator};
+pub use dehydrated_device::{
+    Dehydrate, DehydratedDeviceError, DehydratedEvents, dehydrated_events,
+    delete_dehydrated_device, get_dehydrated_device, put_dehydrated_device,
+};
 pub use devices::{DeviceError, delete_devices, find_device, list_devices, rename_device};
+pub use encryption::{
+    ClaimedKeys, CrossSigningError, CrossSigningUpload, KeyClaims, KeyOwner, KeyQuery, KeyTotals,
+    QueriedKeys, SignatureFailure, SignatureFailures, SignedKeys, UploadKeys, UploadKeysError,
+    claim_keys, key_totals, query_keys, upload_cross_signing_keys, upload_keys, upload_signatures,
+};
 pub use filter::{CreateFilterError, create_filter, find_filter};
 pub use invite_permissions::{InviteWishes, invite_wishes};
+pub use key_backup::{
+    BackupMethod, BackupPage, BackupPlace, KeyBackupError, KeyUpload, KeyUploads, ShownKey,
+    add_backup_keys, backup_page, create_backup, delete_backup, delete_backup_keys, get_backup,
+    get_backup_keys, shown_auth_data, update_backup,
+};
 pub use login::{Credentials, Login, LoginError, login};
 pub use login_token::{LOGIN_TOKEN_LIFETIME_MS, make_login_token};
 pub use logout::{logout, logout_all};
@@ -68,5 +87,8 @@ pub use session::{LoggedIn, NewDevice, SeenFrom, Tokens};
 pub use settings::{AccountSettings, RegistrationSettings, Terms};
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};
 pub use tags::{RoomTag, TagError, create_tag, delete_tag, get_tags};
+pub use to_device::{
+    Messages, SendToDevice, SendToDeviceError, acknowledge_to_device, send_to_device,
+};
 pub use user_directory::{FoundUsers, UserSearch, search_users};
 pub use username::{UsernameError, check_username, registration_flows};

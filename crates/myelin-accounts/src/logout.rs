@@ -6,8 +6,7 @@ use myelin_store::{
 };
 use ruma::DeviceId;
 
-/// Devices removed in one commit: nine rows each, well below what a set may hold.
-pub(crate) const DEVICES_PER_SET: usize = 150;
+use crate::removal::{DEVICES_PER_SET, remove};
 
 /// Ends the session of a device: its token is dead and the device is gone.
 pub async fn logout(store: &Store, user_number: i64, device: &DeviceId) -> StoreResult<()> {
@@ -20,9 +19,10 @@ pub async fn logout(store: &Store, user_number: i64, device: &DeviceId) -> Store
             return Ok(());
         };
         let mut writes = WriteSet::new();
-        remove(&mut writes, user_number, &[device]);
+        remove(&mut read, &mut writes, user_number, &[device]).await?;
         if attempts.commit(writes).await?.is_some() {
-            return Ok(());
+            // What waited for it may have been too much for one set.
+            attempts = store.attempts();
         }
     }
 }
@@ -45,7 +45,7 @@ pub(crate) async fn logout_others(
             return Ok(());
         }
         let mut writes = WriteSet::new();
-        remove(&mut writes, user_number, &devices);
+        remove(&mut store.read(), &mut writes, user_number, &devices).await?;
         if attempts.commit(writes).await?.is_some() {
             // Each slice may meet its own conflicts.
             attempts = store.attempts();
@@ -63,12 +63,4 @@ pub(crate) async fn list_others(
     devices.retain(|device| kept.is_none_or(|kept| kept.as_str() != device.device_id));
     devices.truncate(DEVICES_PER_SET);
     Ok(devices)
-}
-
-/// Removes devices in a set.
-pub(crate) fn remove(writes: &mut WriteSet, user_number: i64, devices: &[Device]) {
-    for device in devices {
-        sessions::delete(writes, device);
-    }
-    sessions::log_change(writes, user_number);
 }

@@ -53,6 +53,8 @@ pub enum Act {
     AddAddress,
     /// Let another device log in.
     MakeLoginToken,
+    /// Replace cross-signing keys.
+    UploadSigningKeys,
 }
 
 impl Stage {
@@ -93,13 +95,14 @@ impl Proof {
 }
 
 impl Act {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Register,
         Self::ChangePassword,
         Self::Deactivate,
         Self::DeleteDevices,
         Self::AddAddress,
         Self::MakeLoginToken,
+        Self::UploadSigningKeys,
     ];
 
     /// Its name in the database.
@@ -111,6 +114,7 @@ impl Act {
             Self::DeleteDevices => "delete_devices",
             Self::AddAddress => "add_address",
             Self::MakeLoginToken => "make_login_token",
+            Self::UploadSigningKeys => "upload_signing_keys",
         }
     }
 

@@ -143,6 +143,7 @@ fn intent(page: &Page) -> String {
         Act::DeleteDevices => "to log devices out",
         Act::AddAddress => "to add an address",
         Act::MakeLoginToken => "to let another device log in",
+        Act::UploadSigningKeys => "to replace the keys by which others know the user",
     };
     match &page.user {
         Some(user) => format!(
