@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use myelin_core::membership::Membership;
-use myelin_store::{Live, LogEntry, LogKind, StoreResult, log};
+use myelin_store::{Live, LogEntry, LogKind, StoreResult, device_lists, log};
 use tokio::time::Instant;
 
 use crate::Syncs;
@@ -70,7 +70,11 @@ impl Syncs {
                     .await?
             }
         };
-        entries.retain(|entry| matches!(entry.kind, LogKind::Event | LogKind::Membership));
+        entries.retain(|entry| match entry.kind {
+            LogKind::Event => true,
+            LogKind::Membership => entry.subject == user,
+            _ => false,
+        });
         Ok(collect(user, position, &entries))
     }
 
@@ -147,8 +151,8 @@ impl Syncs {
 pub(crate) struct Look {
     /// The position.
     pub(crate) position: i64,
-    /// The entries about the user and the rooms that the user is joined to at the position, oldest
-    /// first; None: the token is older than this node's memory.
+    /// The entries about the user and the rooms that the user is joined to at the position, and
+    /// about memberships and devices of others in them, oldest first; None: the token is older than this node's memory.
     pub(crate) entries: Option<Vec<LogEntry>>,
     /// These rooms, in their order, where there are no entries or they were asked for.
     pub(crate) rooms: Vec<i64>,
@@ -160,7 +164,7 @@ fn look_at(
     (user, since, position, with_rooms): (i64, i64, i64, bool),
 ) -> Look {
     let entries = live.entries_since(since, &mut |entry| {
-        entry.pos <= position && (entry.subject == user || rooms.contains(&entry.subject))
+        entry.pos <= position && is_about(entry, user, rooms)
     });
     let mut sorted = Vec::new();
     if with_rooms || entries.is_none() {
@@ -171,6 +175,18 @@ fn look_at(
         position,
         entries,
         rooms: sorted,
+    }
+}
+
+/// Whether an entry is about a user or one of the user's rooms, or about somebody in them.
+fn is_about(entry: &LogEntry, user: i64, rooms: &HashSet<i64>) -> bool {
+    if entry.subject == user || rooms.contains(&entry.subject) {
+        return true;
+    }
+    match entry.kind {
+        LogKind::Membership => rooms.contains(&entry.reference),
+        LogKind::DeviceList => device_lists::rooms(entry).any(|room| rooms.contains(&room)),
+        _ => false,
     }
 }
 

@@ -32,7 +32,7 @@ pub use messages::{MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use presence::{PresenceError, ShownPresence};
 pub use render::{Notes, ShownEvent, unsigned, write_event};
-pub use sync_events::{StateForm, SyncAnswer, SyncRequest};
+pub use sync_events::{DeviceLists, StateForm, SyncAnswer, SyncRequest};
 pub use token::{RoomToken, StreamToken, Token, TokenError};
 pub use walk::Direction;
 

@@ -8,6 +8,7 @@
 
 mod account_data;
 mod answer;
+mod device_lists;
 mod ephemeral;
 mod members;
 mod news;
@@ -21,6 +22,7 @@ mod stripped;
 mod style;
 mod summary;
 mod timeline;
+mod to_device;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -29,9 +31,10 @@ use myelin_store::StoreResult;
 use ruma::OwnedUserId;
 use tokio::time::Instant;
 
-use crate::{StreamToken, Syncs, presence::PresenceNews};
+use crate::{StreamToken, Syncs, Viewer, presence::PresenceNews};
 
 pub use answer::SyncAnswer;
+pub use device_lists::DeviceLists;
 pub use request::{StateForm, SyncRequest};
 
 pub(crate) use members::SentMembers;
@@ -39,6 +42,7 @@ pub(crate) use members::SentMembers;
 use ephemeral::TypingNews;
 use news::News;
 use poll::Poll;
+use to_device::ToDeviceNews;
 
 /// Longest wait, whatever the client asks for: proxies in between rarely wait longer.
 pub(crate) const TIMEOUT_MAX: Duration = Duration::from_mins(2);
@@ -48,6 +52,23 @@ const TIMELINE_LIMIT: usize = 10;
 const TIMELINE_LIMIT_MAX: usize = 1_000;
 /// Most events of a room that are looked at for one answer.
 const SCAN_MAX: usize = 1_000;
+
+/// What an answer is made of besides rooms.
+struct Beside {
+    ignored: BTreeSet<OwnedUserId>,
+    typing: TypingNews,
+    presence: PresenceNews,
+    to_device: ToDeviceNews,
+    keys: KeyNews,
+}
+
+/// What is new about keys of end-to-end encryption.
+#[derive(Default)]
+struct KeyNews {
+    lists: DeviceLists,
+    /// Whether keys of the device that polls were claimed.
+    claimed: bool,
+}
 
 impl Syncs {
     /// Answers a poll.
@@ -91,8 +112,13 @@ impl Syncs {
         let ignored = self.ignored(request).await?;
         let filter = &request.filter.room.ephemeral;
         let typing = self.typing_now(request.viewer.user, filter).await?;
-        let presence = self.presence_of(request, 0, &[]).await?;
-        let beside = (ignored, typing, presence);
+        let beside = Beside {
+            ignored,
+            typing,
+            presence: self.presence_of(request, 0, &[]).await?,
+            to_device: self.to_device(&request.viewer, all.position).await?,
+            keys: KeyNews::default(),
+        };
         let poll = self.poll(request, (None, all.position), beside).await?;
         SyncAnswer::everything(self, poll, all).await
     }
@@ -114,10 +140,27 @@ impl Syncs {
         let presence = self
             .presence_of(request, since.presence, &news.entered())
             .await?;
-        let poll = self
-            .poll(request, span, (ignored, typing, presence))
+        let viewer = &request.viewer;
+        let to_device = self
+            .to_device_since(viewer, (since, news.position), &news.messages_to)
             .await?;
+        let beside = Beside {
+            ignored,
+            typing,
+            presence,
+            to_device,
+            keys: self.key_news(viewer, since.position, &news).await?,
+        };
+        let poll = self.poll(request, span, beside).await?;
         SyncAnswer::news(self, poll, news).await
+    }
+
+    async fn key_news(&self, viewer: &Viewer, since: i64, news: &News) -> StoreResult<KeyNews> {
+        let device = viewer.device.as_ref();
+        Ok(KeyNews {
+            lists: self.device_lists(viewer.user, since, news).await?,
+            claimed: device.is_some_and(|id| news.keys_claimed_of.contains(id.as_bytes())),
+        })
     }
 
     async fn presence_of(
@@ -139,8 +182,15 @@ impl Syncs {
         &self,
         request: &Arc<SyncRequest>,
         (since, position): (Option<StreamToken>, i64),
-        (ignored, typing, presence): (BTreeSet<OwnedUserId>, TypingNews, PresenceNews),
+        beside: Beside,
     ) -> StoreResult<Poll> {
+        let Beside {
+            ignored,
+            typing,
+            presence,
+            to_device,
+            keys,
+        } = beside;
         Ok(Poll {
             request: Arc::clone(request),
             watch: self.watch(request.viewer.user).await?,
@@ -149,6 +199,8 @@ impl Syncs {
             ignored,
             typing,
             presence,
+            to_device,
+            keys,
             now_ms: self.rooms.server().now_ms(),
         })
     }

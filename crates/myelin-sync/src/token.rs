@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-/// A position in the log, with those of what is not logged: everything up to it was seen. Printed
-/// as `s39_18_0`.
+/// A position in the log, with those of what is not logged or lags behind: everything up to it was
+/// seen. Printed as `s39_18_0`, and as `s39_18_0_35` where messages to the device came with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamToken {
     /// The position in the log.
@@ -13,6 +13,9 @@ pub struct StreamToken {
     /// The live sequence up to which typing was shown; 0: the client was last told that nobody
     /// types anywhere.
     pub typing: i64,
+    /// The position in the log up to which messages to the device were shown that are not known to
+    /// have arrived; 0: all that had waited up to `position` have.
+    pub to_device: i64,
 }
 
 impl StreamToken {
@@ -22,6 +25,7 @@ impl StreamToken {
             position,
             presence: 0,
             typing: 0,
+            to_device: 0,
         }
     }
 }
@@ -56,8 +60,13 @@ impl fmt::Display for StreamToken {
             position,
             presence,
             typing,
+            to_device,
         } = self;
-        write!(f, "s{position}_{presence}_{typing}")
+        write!(f, "s{position}_{presence}_{typing}")?;
+        match to_device {
+            0 => Ok(()),
+            shown => write!(f, "_{shown}"),
+        }
     }
 }
 
@@ -78,11 +87,11 @@ impl FromStr for Token {
         let lag = |index| lags.get(index).copied().unwrap_or_default();
         if let Some(position) = place.strip_prefix('s') {
             let position = number(position).ok_or_else(invalid)?;
-            let (presence, typing) = (lag(0), lag(1));
             return Ok(Self::Stream(StreamToken {
                 position,
-                presence,
-                typing,
+                presence: lag(0),
+                typing: lag(1),
+                to_device: lag(2),
             }));
         }
         let place = place.strip_prefix('t').ok_or_else(invalid)?;
@@ -123,11 +132,18 @@ mod tests {
             position: 39,
             presence: 18,
             typing: 0,
+            to_device: 0,
         };
         assert_eq!(stream.to_string(), "s39_18_0", "the guide's own token");
         assert_eq!("s39_18_0".parse(), Ok(stream));
         assert_eq!("s39".parse(), Ok(StreamToken::at(39)));
-        assert_eq!("s39_0_0_7".parse(), Ok(StreamToken::at(39)));
+        assert_eq!("s39_0_0_0_7".parse(), Ok(StreamToken::at(39)));
+        let with_messages = StreamToken {
+            to_device: 35,
+            ..stream
+        };
+        assert_eq!(with_messages.to_string(), "s39_18_0_35");
+        assert_eq!("s39_18_0_35".parse(), Ok(with_messages));
         for before in [12, 0, -12] {
             let room = RoomToken { depth: 5, before };
             assert_eq!(room.to_string().parse(), Ok(Token::Room(room)));

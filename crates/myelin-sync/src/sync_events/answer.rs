@@ -2,7 +2,9 @@
 
 use std::vec;
 
+use myelin_accounts::{KeyTotals, key_totals};
 use myelin_store::{Read, StoreResult};
+use serde_json::json;
 
 use super::{
     news::News,
@@ -10,7 +12,7 @@ use super::{
     poll::Poll,
     room_text::RoomText,
 };
-use crate::{StreamToken, Syncs};
+use crate::{StreamToken, Syncs, Viewer};
 
 /// An answer to a poll, whose JSON is written as it is asked for: never more than one room, and of
 /// a large room only a part, is in memory.
@@ -57,9 +59,14 @@ impl SyncAnswer {
     fn new(syncs: &Syncs, poll: Poll, (planned, data): (Vec<Planned>, &str)) -> Self {
         let next_batch = poll.next_batch();
         let presence = &poll.presence.events;
+        let messages = &poll.to_device.events;
+        let lists = poll.keys.lists.to_json();
         let text = format!(
-            r#"{{"next_batch":"{next_batch}","account_data":{{"events":[{data}]}},"presence":{{"events":[{presence}]}},"to_device":{{"events":[]}},"device_lists":{{"changed":[],"left":[]}},"device_one_time_keys_count":{{}},"rooms":{{"join":{{"#
+            r#"{{"next_batch":"{next_batch}","account_data":{{"events":[{data}]}},"presence":{{"events":[{presence}]}},"to_device":{{"events":[{messages}]}},"device_lists":{lists},"rooms":{{"join":{{"#
         );
+        let keys = &poll.keys;
+        let has_content =
+            !data.is_empty() || !messages.is_empty() || !keys.lists.is_empty() || keys.claimed;
         Self {
             syncs: syncs.clone(),
             poll,
@@ -68,7 +75,7 @@ impl SyncAnswer {
             section: Section::Join,
             has_rooms: false,
             open: None,
-            has_content: !data.is_empty(),
+            has_content,
             is_finished: false,
         }
     }
@@ -98,7 +105,9 @@ impl SyncAnswer {
         }
         let Some(mut room) = self.open.take() else {
             self.go_to(Section::Leave);
-            self.text.push_str("}}}");
+            self.text.push_str("}}");
+            self.write_key_totals().await?;
+            self.text.push('}');
             self.is_finished = true;
             return Ok(Some(std::mem::take(&mut self.text)));
         };
@@ -113,6 +122,23 @@ impl SyncAnswer {
             self.open = Some(room);
         }
         Ok(Some(std::mem::take(&mut self.text)))
+    }
+
+    /// Writes how many keys the device has: as late as that, because answers that nobody takes are
+    /// made while a poll waits.
+    async fn write_key_totals(&mut self) -> StoreResult<()> {
+        let Viewer { user, device } = &self.poll.request.viewer;
+        let totals = match device {
+            Some(device) => key_totals(&self.syncs.store, *user, device).await?,
+            None => KeyTotals::default(),
+        };
+        let count = json!(totals.one_time);
+        let unused = json!(totals.unused_fallback);
+        let text = format!(
+            r#","device_one_time_keys_count":{count},"device_unused_fallback_key_types":{unused}"#
+        );
+        self.text.push_str(&text);
+        Ok(())
     }
 
     /// Opens the next room of which there is something to tell.

@@ -1,9 +1,13 @@
 //! What the log holds for a user since a position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use myelin_core::membership::Membership;
-use myelin_store::{LogEntry, LogKind, StoreResult, account_data::NO_ROOM, log};
+use myelin_store::{
+    LogEntry, LogKind, StoreResult, account_data::NO_ROOM, device_lists, log,
+    room_servers::ServerChange,
+};
 
 use super::SCAN_MAX;
 use crate::{Syncs, changes::own_membership};
@@ -20,8 +24,31 @@ pub(super) struct News {
     pub(super) own: BTreeMap<i64, Vec<OwnChange>>,
     /// The keys of the user's data outside of rooms that have changed.
     pub(super) account_data: Vec<i64>,
+    /// The devices of the user for which messages have arrived.
+    pub(super) messages_to: BTreeSet<Bytes>,
+    /// The devices of the user of which keys were claimed.
+    pub(super) keys_claimed_of: BTreeSet<Bytes>,
+    /// Who else has come, gone, or changed their devices.
+    pub(super) others: Others,
     /// All rooms that the user is joined to at that position, where they were asked for.
     pub(super) joined: Vec<i64>,
+}
+
+/// What is known of others since a position, without a look into the database.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// Users whose devices or cross-signing keys have changed, of those who share a room with the
+    /// user, the user among them.
+    pub(super) changed: BTreeSet<i64>,
+    /// Users whose keys the user has signed.
+    pub(super) signed: BTreeSet<i64>,
+    /// Users who have joined one of the user's rooms.
+    pub(super) came: BTreeSet<i64>,
+    /// Users who have left one.
+    pub(super) went: BTreeSet<i64>,
+    /// Whether it is not known who has come and gone: the log does not reach back that far, or
+    /// many have at once.
+    pub(super) unknown: bool,
 }
 
 /// What is new in a room.
@@ -62,6 +89,7 @@ impl Syncs {
         } else {
             let span = (since, &found.rooms[..]);
             self.news_from_database(&mut news, user, span).await?;
+            news.others.unknown = true;
         }
         if with_joined {
             news.joined = found.rooms;
@@ -76,9 +104,14 @@ impl Syncs {
         (since, rooms): (i64, &[i64]),
     ) -> StoreResult<()> {
         let span = (since, news.position);
+        let mut read = self.store.read();
+        for entry in device_lists::list(&mut read, span).await? {
+            if device_lists::rooms(&entry).any(|room| rooms.binary_search(&room).is_ok()) {
+                news.take(user, &entry);
+            }
+        }
         let mut subjects = rooms.to_vec();
         subjects.push(user);
-        let mut read = self.store.read();
         for (subject, _) in log::last_positions(&mut read, &subjects, since, news.position).await? {
             let entries = if subject == user {
                 log::list_subject(&mut read, user, span, i64::MAX).await?
@@ -125,7 +158,25 @@ impl News {
                 .entry(entry.subject)
                 .or_default()
                 .push(entry.reference),
-            LogKind::Membership if entry.subject == user => {
+            LogKind::Membership if entry.subject != user => {
+                if let Some((membership, _)) = own_membership(entry) {
+                    self.others
+                        .moved(entry.subject, membership == Membership::Join);
+                }
+            }
+            LogKind::RoomServer => self.others.moved_remote(entry),
+            LogKind::DeviceList => {
+                let changed = device_lists::changed_user(entry);
+                if changed == entry.subject {
+                    self.others.changed.insert(changed);
+                } else {
+                    self.others.signed.insert(changed);
+                }
+            }
+            LogKind::OneTimeKeys => {
+                self.keys_claimed_of.insert(entry.data.clone());
+            }
+            LogKind::Membership => {
                 if let Some((membership, event)) = own_membership(entry) {
                     let own = self.own.entry(entry.reference).or_default();
                     own.push(OwnChange { membership, event });
@@ -144,6 +195,9 @@ impl News {
                 keys.retain(|key| *key != entry.reference);
                 keys.push(entry.reference);
             }
+            LogKind::ToDevice => {
+                self.messages_to.insert(entry.data.clone());
+            }
             LogKind::Receipt => {
                 let room = if entry.subject == user {
                     private_receipt_room(entry)
@@ -156,6 +210,31 @@ impl News {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+impl Others {
+    fn moved(&mut self, user: i64, joined: bool) {
+        if joined {
+            self.came.insert(user);
+        } else {
+            self.went.insert(user);
+        }
+    }
+
+    fn moved_remote(&mut self, entry: &LogEntry) {
+        let joined = match ServerChange::of(entry) {
+            Some(ServerChange::Came(_)) => true,
+            Some(ServerChange::Went(_)) => false,
+            Some(ServerChange::Many) => {
+                self.unknown = true;
+                return;
+            }
+            None => return,
+        };
+        if let Some(user) = ServerChange::user(entry) {
+            self.moved(user, joined);
         }
     }
 }

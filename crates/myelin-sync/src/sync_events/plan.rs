@@ -142,10 +142,11 @@ impl Syncs {
         let Some(last) = own.last() else {
             return self.part_of_old(poll, read, room, news).await;
         };
+        let then = (poll.user(), poll.since_position());
         Ok(Some(match last.membership {
             Membership::Invite => Part::Invited(last.event),
             Membership::Knock => Part::Knocked(last.event),
-            Membership::Join if self.was_joined(poll, read, room).await? => Part::Joined {
+            Membership::Join if self.was_joined(read, room, then).await? => Part::Joined {
                 known: Known::All,
                 news,
             },
@@ -155,7 +156,7 @@ impl Syncs {
             },
             Membership::Leave | Membership::Ban => {
                 let joined_since = own.iter().any(|own| own.membership == Membership::Join);
-                let known = if self.was_joined(poll, read, room).await? {
+                let known = if self.was_joined(read, room, then).await? {
                     Some(Known::All)
                 } else {
                     joined_since.then_some(Known::Nothing)
@@ -193,12 +194,17 @@ impl Syncs {
         }))
     }
 
-    /// Whether the user was joined when the client was told last.
-    async fn was_joined(&self, poll: &Poll, read: &mut Read, room: i64) -> StoreResult<bool> {
-        let root = self.root_at(read, room, poll.since_position()).await?;
+    /// Whether a user was joined at a position.
+    pub(super) async fn was_joined(
+        &self,
+        read: &mut Read,
+        room: i64,
+        (user, position): (i64, i64),
+    ) -> StoreResult<bool> {
+        let root = self.root_at(read, room, position).await?;
         let key = StateKey {
             event_type: TYPE_MEMBER,
-            state_key: poll.user(),
+            state_key: user,
         };
         let found = self
             .rooms

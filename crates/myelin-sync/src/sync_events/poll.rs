@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use myelin_store::{StoreResult, events::StoredEvent};
 use ruma::{OwnedUserId, UserId};
 
-use super::{SyncRequest, ephemeral::TypingNews, style::Style};
+use super::{KeyNews, SyncRequest, ephemeral::TypingNews, style::Style, to_device::ToDeviceNews};
 use crate::{Notes, ShownEvent, StreamToken, presence::PresenceNews, watch::UserWatch};
 
 /// An answer's request, and where in the log it begins and ends.
@@ -23,6 +23,10 @@ pub(super) struct Poll {
     pub(super) typing: TypingNews,
     /// Who is there.
     pub(super) presence: PresenceNews,
+    /// What waits for the device.
+    pub(super) to_device: ToDeviceNews,
+    /// What is new about keys.
+    pub(super) keys: KeyNews,
     pub(super) now_ms: u64,
 }
 
@@ -43,6 +47,7 @@ impl Poll {
             position: self.position,
             presence: self.presence.next,
             typing: self.typing.next,
+            to_device: self.to_device.next,
         }
     }
 
