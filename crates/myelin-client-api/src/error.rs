@@ -1,6 +1,7 @@
 //! Which failure of a use case becomes which answer: one exhaustive match for each.
 
 mod accounts;
+mod encryption;
 mod ephemeral;
 mod rooms;
 mod user_data;

@@ -6,8 +6,10 @@
 mod account;
 mod admin;
 mod alias;
+mod backup;
 mod config;
 mod context;
+mod dehydrated_device;
 mod device;
 mod directory;
 mod discovery;
@@ -16,6 +18,7 @@ mod event_pages;
 mod events;
 mod filter;
 mod identifier;
+mod keys;
 mod membership;
 mod message;
 mod pages;
@@ -35,6 +38,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod to_device;
 mod typing;
 mod uia;
 mod user_directory;
@@ -117,13 +121,16 @@ pub fn endpoints_of_2014() -> Vec<(Method, String)> {
 fn routes() -> Routes<ClientApi> {
     account::routes()
         .merge(admin::routes())
+        .merge(backup::routes())
         .merge(config::routes())
         .merge(context::routes())
+        .merge(dehydrated_device::routes())
         .merge(device::routes())
         .merge(alias::routes())
         .merge(directory::routes())
         .merge(discovery::routes())
         .merge(filter::routes())
+        .merge(keys::routes())
         .merge(membership::routes())
         .merge(message::routes())
         .merge(peeking::routes())
@@ -139,6 +146,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(sync::routes())
         .merge(tag::routes())
         .merge(thirdparty::routes())
+        .merge(to_device::routes())
         .merge(user_directory::routes())
         .merge(voip::routes())
         .merge(typing::routes())

@@ -13,9 +13,11 @@ use crate::{ClientApi, Error};
 const VERSIONS: [&str; 6] = ["r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"];
 
 /// What clients may use although no version above has it.
-const UNSTABLE_FEATURES: [&str; 5] = [
+const UNSTABLE_FEATURES: [&str; 6] = [
     // Deleting account data.
     "org.matrix.msc3391",
+    // Dehydrated devices.
+    "org.matrix.msc3814",
     // Filtering of invitations.
     "org.matrix.msc4155",
     // Rooms in which two users are.

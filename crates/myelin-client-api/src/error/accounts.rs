@@ -171,7 +171,7 @@ fn unknown_nonce() -> MatrixError {
     )
 }
 
-fn not_approved() -> MatrixError {
+pub(super) fn not_approved() -> MatrixError {
     MatrixError::new(
         StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use myelin_accounts::find_filter;
+use myelin_accounts::{acknowledge_to_device, find_filter};
 use myelin_http::{Client, MatrixError, Query, Raw, streamed_json};
 use myelin_sync::{
     StateForm, StreamToken, SyncRequest, TokenError, Viewer,
@@ -18,6 +18,7 @@ const USE_STATE_AFTER_UNSTABLE: &str = "org.matrix.msc4222.use_state_after";
 
 pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
     let request = Arc::new(request(&api, &client).await?);
+    acknowledge(&api, &request).await?;
     note_poll(&api, &client, &request.set_presence, request.timeout);
     let answer = tokio::select! {
         answer = api.syncs.sync(&request) => answer?,
@@ -32,6 +33,24 @@ pub(crate) async fn sync_events(api: ClientApi, client: Client<Raw>) -> Result<R
         Ok::<_, Error>(piece.map(|piece| (piece, answer)))
     })
     .await
+}
+
+/// Deletes the messages to the device that the client has received, as its token shows. Nothing else
+/// deletes them.
+async fn acknowledge(api: &ClientApi, request: &SyncRequest) -> Result<(), Error> {
+    let Some(since) = request.since.filter(|since| since.to_device > 0) else {
+        return Ok(());
+    };
+    let Viewer { user, device } = &request.viewer;
+    let Some(device) = device else {
+        return Ok(());
+    };
+    // A token ahead of the log is from before a backup was restored: it tells of other messages.
+    if since.position <= api.syncs.position().await? {
+        let store = &api.app.store;
+        acknowledge_to_device(store, *user, device, since.to_device).await?;
+    }
+    Ok(())
 }
 
 async fn request(api: &ClientApi, client: &Client<Raw>) -> Result<SyncRequest, Error> {

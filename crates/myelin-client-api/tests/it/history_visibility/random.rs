@@ -10,6 +10,7 @@ use ruma::RoomId;
 use serde_json::{Value, json};
 
 use self::model::{Event, History};
+use crate::chance::Chance;
 
 mod random_histories {
     use super::{Mode, case, run};
@@ -32,9 +33,6 @@ mod random_histories {
 
 /// Things that happen in one history.
 const STEPS: usize = 40;
-
-/// `SplitMix64`, so that a seed gives the same history for ever.
-struct Chance(u64);
 
 /// A room in which things happen.
 struct Story<'a> {
@@ -72,16 +70,6 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
             story.step().await;
         }
         story.check().await;
-    }
-}
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((x ^ (x >> 31)) % end as u64).unwrap()
     }
 }
 

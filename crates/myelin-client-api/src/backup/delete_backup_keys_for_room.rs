@@ -1,0 +1,21 @@
+//! `DELETE /_matrix/client/v3/room_keys/keys/{roomId}`
+//!
+//! [Spec](https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3room_keyskeysroomid)
+
+use axum::response::Response;
+use myelin_accounts::BackupPlace;
+use myelin_http::{Client, Raw};
+
+use super::{changed, version};
+use crate::{ClientApi, Error};
+
+pub(crate) async fn delete_backup_keys_for_room(
+    api: ClientApi,
+    client: Client<Raw>,
+) -> Result<Response, Error> {
+    let version = version(&client.body)?;
+    let place = BackupPlace::Room(&client.body.path[0]);
+    let (store, user) = (&api.app.store, client.user_number);
+    let backup = myelin_accounts::delete_backup_keys(store, user, &version, place).await?;
+    Ok(changed(&backup))
+}
