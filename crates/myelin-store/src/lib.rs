@@ -55,6 +55,7 @@ pub mod receipts;
 pub mod received_transactions;
 pub mod redacted_originals;
 pub mod registration_tokens;
+pub mod relations;
 pub mod remote_keys;
 pub mod reports;
 pub mod room_facts;
@@ -73,6 +74,7 @@ mod submission;
 mod table;
 #[cfg(test)]
 mod test_stores;
+pub mod threads;
 pub mod to_device;
 pub mod transactions;
 pub mod uia_sessions;

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         23,
         include_str!("../migrations/0023_dehydrated_devices.sql"),
     ),
+    (27, include_str!("../migrations/0027_relations.sql")),
 ];
 
 /// Creates the table that says which migrations were run.
