@@ -4,6 +4,7 @@ mod auth_state;
 mod invitation;
 mod member_profile;
 pub(crate) mod redaction;
+mod relation;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use myelin_core::{
     json,
     trie::{StateKey, TYPE_MEMBER},
 };
-use myelin_store::{Sequence, StoreError, events};
+use myelin_store::{Sequence, StoreError, events, relations};
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 
 pub(crate) use self::auth_state::auth_state;
@@ -43,6 +44,12 @@ pub enum AppendError {
     /// A redaction of what others said, by a user whose account is suspended.
     #[error("you cannot redact what others said while your account is suspended")]
     Suspended,
+    /// Its sender has annotated the event with this id in the same way before.
+    #[error("you have annotated {0} with this key before")]
+    DuplicateAnnotation(String),
+    /// A thread would start from the event with this id, which belongs to another event.
+    #[error("no thread can start from {0}, which is related to another event itself")]
+    NoThreadRoot(String),
     /// It is not a well-formed event, or too large.
     #[error("{0}")]
     Invalid(EventError),
@@ -94,6 +101,7 @@ impl OpenRoom<'_> {
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
         self.check_invitation(draft).await?;
+        self.check_relation(draft).await?;
         let content = self.with_profile(draft).await?;
         let (raw, key) = (raw(&content)?, (draft.event_type, draft.state_key));
         self.note_guest_access(key, &raw).await?;
@@ -176,7 +184,9 @@ impl OpenRoom<'_> {
             root_before,
             transaction: draft.transaction,
         };
-        events::insert(&mut self.writes, &newest(head, &event, row));
+        let stored = newest(head, &event, row);
+        events::insert(&mut self.writes, &stored);
+        relations::insert(&mut self.writes, &stored);
         log_event(&mut self.writes, head, number);
         deliver(self.rooms, head, &mut self.writes, (&event, number));
         Ok((event, number))

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use myelin_core::{event::Event, membership::Membership, trie::StateKey};
-use myelin_store::{Committed, Read, StoreError, Submission, WriteSet, rooms};
+use myelin_store::{
+    Committed, Read, StoreError, Submission, WriteSet,
+    events::{self, StoredEvent},
+    rooms,
+};
 use ruma::RoomId;
 
 use crate::{
@@ -199,6 +203,23 @@ impl<'a> OpenRoom<'a> {
                 self.state(key).await
             }
             _ => Ok(None),
+        }
+    }
+
+    /// Waits until everything queued before is in the database, or has fallen.
+    pub(crate) async fn await_queued(&mut self) -> Result<(), StoreError> {
+        let is_queued = self.locked.get().is_some_and(|head| head.in_flight > 0);
+        if is_queued {
+            self.rooms.store.commit(WriteSet::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// The event with this id, if it is known.
+    pub(crate) async fn find_event(&mut self, id: &str) -> Result<Option<StoredEvent>, StoreError> {
+        match events::find_number(&mut self.read, id).await? {
+            Some(number) => events::find(&mut self.read, number).await,
+            None => Ok(None),
         }
     }
 

@@ -37,6 +37,16 @@ fn append(error: AppendError) -> MatrixError {
             MatrixError::too_large(format!("{error}."))
         }
         AppendError::InviteBlocked(_) => invite_blocked(&error),
+        AppendError::DuplicateAnnotation(_) => MatrixError::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::DuplicateAnnotation,
+            format!("{error}."),
+        ),
+        AppendError::NoThreadRoot(_) => MatrixError::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::Unknown,
+            format!("{error}."),
+        ),
         AppendError::RedactsNothing => MatrixError::bad_json(format!("{error}.")),
         AppendError::Suspended => MatrixError::new(
             StatusCode::FORBIDDEN,

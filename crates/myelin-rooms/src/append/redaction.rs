@@ -126,13 +126,17 @@ impl OpenRoom<'_> {
         (redaction, number): (&Arc<Event>, i64),
     ) -> Result<(), AppendError> {
         let Target { id, stored } = target;
+        let is_done = |head: &mut Head| {
+            stored.redaction.is_some() || !head.pending_redacted.insert(stored.event)
+        };
+        if self.locked.get().is_some_and(is_done) {
+            return Ok(());
+        }
+        self.forget_relation(&stored).await?;
         let head = self
             .locked
             .get()
             .ok_or(StoreError::Missing { table: "rooms" })?;
-        if stored.redaction.is_some() || !head.pending_redacted.insert(stored.event) {
-            return Ok(());
-        }
         let pruned = event::redact(&stored.json, &head.version).map_err(AppendError::Invalid)?;
         let left = event::from_stored(&pruned, id, &head.version).map_err(AppendError::Invalid)?;
         if stored.state_key == Some(EMPTY_STRING) && facts::fact(stored.event_type).is_some() {

@@ -41,23 +41,6 @@ impl OpenRoom<'_> {
         prev == extremities
     }
 
-    /// Waits until everything queued before is in the database, or has fallen.
-    pub(super) async fn await_queued(&mut self) -> StoreResult<()> {
-        let is_queued = self.locked.get().is_some_and(|head| head.in_flight > 0);
-        if is_queued {
-            self.rooms.store.commit(WriteSet::new()).await?;
-        }
-        Ok(())
-    }
-
-    /// The event with this id, if it is known.
-    pub(super) async fn find_event(&mut self, id: &str) -> StoreResult<Option<StoredEvent>> {
-        match events::find_number(&mut self.read, id).await? {
-            Some(number) => events::find(&mut self.read, number).await,
-            None => Ok(None),
-        }
-    }
-
     pub(super) async fn next_number(&mut self) -> StoreResult<i64> {
         let numbers = self.rooms.store.next_numbers(Sequence::Event, 1).await?;
         let number = numbers.first().copied();

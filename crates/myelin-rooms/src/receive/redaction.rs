@@ -4,13 +4,15 @@ use myelin_core::{event, event::Event, power::PowerLevels};
 use myelin_store::{
     StoreError, StoreResult, early_redactions,
     events::{self, Redaction, Status, StoredEvent},
+    relations,
 };
 
 use super::{ReceiveError, place::write};
 use crate::{AppendError, append::redaction::Target, head::Head, open_room::OpenRoom};
 
 impl OpenRoom<'_> {
-    /// Writes an event, and of one that was redacted before it came what is left of it.
+    /// Writes an event that has its place, and what it says about others; of one that was redacted
+    /// before it came what is left of it.
     pub(super) async fn write_with_redaction(
         &mut self,
         mut stored: StoredEvent,
@@ -30,6 +32,7 @@ impl OpenRoom<'_> {
         }
         early_redactions::delete(&mut self.writes, &stored.id, &waiting);
         write(&mut self.writes, &stored, is_known);
+        relations::insert(&mut self.writes, &stored);
         Ok(())
     }
 
