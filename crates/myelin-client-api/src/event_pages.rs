@@ -4,7 +4,7 @@ use axum::response::Response;
 use myelin_http::streamed_json;
 use myelin_rooms::{EventPages, Rooms};
 use myelin_store::{Read, StoreResult, events::StoredEvent};
-use myelin_sync::{Notes, Viewer};
+use myelin_sync::{Audience, Notes, Viewer};
 use ruma::OwnedRoomId;
 
 use crate::{ClientApi, Error};
@@ -68,8 +68,12 @@ pub(crate) fn client_form(api: &ClientApi, viewer: Viewer, room_id: OwnedRoomId)
         opening: "[",
         closing: "]",
         write: Box::new(move |out, event| {
-            let unsigned = myelin_sync::unsigned(event, &Notes::default(), &viewer, now_ms);
-            myelin_sync::write_event(out, event, Some(room_id.as_str()), &unsigned)
+            let audience = Audience {
+                viewer: &viewer,
+                now_ms,
+                room_id: Some(room_id.as_str()),
+            };
+            myelin_sync::write_shown(out, (event, &Notes::default()), audience)
         }),
     }
 }

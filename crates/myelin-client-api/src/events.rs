@@ -3,7 +3,7 @@
 use myelin_http::Client;
 use myelin_rooms::VisibleEvent;
 use myelin_store::{Read, StoreError, events::StoredEvent};
-use myelin_sync::{Notes, ShownEvent, Viewer};
+use myelin_sync::{Audience, Notes, ShownEvent, Viewer};
 use ruma::{EventId, OwnedRoomId, RoomId, UserId, serde::Raw};
 use serde_json::value::RawValue;
 
@@ -97,8 +97,12 @@ fn render(
     (viewer, now_ms): (&Viewer, u64),
 ) -> Result<Box<RawValue>, Error> {
     let mut json = String::new();
-    let unsigned = myelin_sync::unsigned(event, notes, viewer, now_ms);
-    myelin_sync::write_event(&mut json, event, Some(room_id.as_str()), &unsigned)?;
+    let audience = Audience {
+        viewer,
+        now_ms,
+        room_id: Some(room_id.as_str()),
+    };
+    myelin_sync::write_shown(&mut json, (event, notes), audience)?;
     RawValue::from_string(json).map_err(|error| {
         Error::from(StoreError::Corrupt {
             table: "events",

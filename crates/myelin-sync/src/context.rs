@@ -66,7 +66,9 @@ impl Syncs {
         // Annotated together, because that costs as many round trips as one of them.
         let split = before.len();
         let all = before.into_iter().chain([event]).chain(after).collect();
-        let mut shown = self.annotate(read, view.room, all).await?.into_iter();
+        let shown = self.annotate(read, view.room, all).await?;
+        let shown = self.bundled(read, view, shown, &sieve.ignored).await?;
+        let mut shown = shown.into_iter();
         let before = shown.by_ref().take(split).collect();
         let event = shown
             .next()

@@ -74,9 +74,24 @@ pub struct EventFilter {
     not_rooms: Option<BTreeSet<String>>,
     limit: Option<u64>,
     contains_url: Option<bool>,
+    related_by_senders: Option<BTreeSet<String>>,
+    related_by_rel_types: Option<BTreeSet<String>>,
+    #[serde(alias = "org.matrix.msc3874.rel_types")]
+    rel_types: Option<BTreeSet<String>>,
+    #[serde(alias = "org.matrix.msc3874.not_rel_types")]
+    not_rel_types: Option<BTreeSet<String>>,
     lazy_load_members: Option<bool>,
     include_redundant_members: Option<bool>,
     unread_thread_notifications: Option<bool>,
+}
+
+/// What must be said about an event for it to be wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelatedBy<'a> {
+    /// By one of these users.
+    pub(crate) senders: Option<&'a BTreeSet<String>>,
+    /// By a relation of one of these kinds.
+    pub(crate) rel_types: Option<&'a BTreeSet<String>>,
 }
 
 /// The form in which room events are shown.
@@ -139,6 +154,7 @@ impl EventFilter {
         let everything = |pattern: &String| !pattern.is_empty() && pattern.bytes().all(is_star);
         self.types.as_ref().is_some_and(Vec::is_empty)
             || self.senders.as_ref().is_some_and(BTreeSet::is_empty)
+            || self.rel_types.as_ref().is_some_and(BTreeSet::is_empty)
             || (self.not_types.iter().flatten()).any(everything)
     }
 
@@ -147,8 +163,39 @@ impl EventFilter {
         self.types.is_none()
             && self.senders.is_none()
             && self.contains_url.is_none()
+            && !self.asks_relation()
             && self.not_types.as_ref().is_none_or(Vec::is_empty)
             && self.not_senders.as_ref().is_none_or(BTreeSet::is_empty)
+    }
+
+    /// Whether it matters what an event says about another one.
+    fn asks_relation(&self) -> bool {
+        self.rel_types.is_some()
+            || self
+                .not_rel_types
+                .as_ref()
+                .is_some_and(|not| !not.is_empty())
+    }
+
+    /// Whether events with this relation are wanted; None: with none (`mscs/3874`).
+    fn allows_relation(&self, rel_type: Option<&str>) -> bool {
+        let Some(rel_type) = rel_type else {
+            return self.rel_types.is_none();
+        };
+        allows(
+            self.rel_types.as_ref(),
+            self.not_rel_types.as_ref(),
+            rel_type,
+        )
+    }
+
+    /// Whose and which relations to an event it must have to be wanted; each None: any.
+    pub(crate) fn related_by(&self) -> Option<RelatedBy<'_>> {
+        let (senders, rel_types) = (&self.related_by_senders, &self.related_by_rel_types);
+        (senders.is_some() || rel_types.is_some()).then(|| RelatedBy {
+            senders: senders.as_ref(),
+            rel_types: rel_types.as_ref(),
+        })
     }
 
     /// Most events in the answer, never more than `max`.

@@ -4,6 +4,7 @@
 //! Nothing is written here. Start reading at [`Syncs::sync`].
 
 mod activity;
+mod bundle;
 mod changes;
 mod context;
 pub mod filter;
@@ -12,8 +13,10 @@ mod messages;
 mod new_events;
 mod places;
 mod presence;
+mod relations;
 mod render;
 mod sync_events;
+mod threads;
 mod token;
 mod walk;
 mod watch;
@@ -31,8 +34,10 @@ pub use initial::{Overview, RoomOverview, place_after, place_before};
 pub use messages::{MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
 pub use presence::{PresenceError, ShownPresence};
-pub use render::{Notes, ShownEvent, unsigned, write_event};
+pub use relations::Related;
+pub use render::{Audience, Notes, ShownEvent, write_shown};
 pub use sync_events::{DeviceLists, StateForm, SyncAnswer, SyncRequest};
+pub use threads::Threads;
 pub use token::{RoomToken, StreamToken, Token, TokenError};
 pub use walk::Direction;
 

@@ -9,7 +9,7 @@ use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent};
 use crate::{Direction, RoomToken, ShownEvent, Syncs, Token, filter::EventFilter, walk::Walk};
 
 /// Most events in one answer.
-const LIMIT_MAX: usize = 1_000;
+pub(crate) const LIMIT_MAX: usize = 1_000;
 
 /// Which events are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,38 @@ impl Syncs {
         view: &mut RoomView,
         request: PageRequest<'_>,
     ) -> Result<Page, MessagesError> {
+        let (start, mut walk) = self.begin(read, view, &request).await?;
+        let mut sieve = self.sieve(read, view.user, request.filter).await?;
+        let limit = request.filter.limit(request.limit, request.limit);
+        let limit = limit.clamp(1, LIMIT_MAX);
+        let events = self
+            .walk(read, view, (&mut walk, &mut sieve), limit)
+            .await?;
+        let end = walk
+            .last
+            .filter(|_| walk.more || request.direction == Direction::Forward);
+        let events = self.annotate(read, view.room, events).await?;
+        let events = self.bundled(read, view, events, &sieve.ignored).await?;
+        let state = if request.filter.lazy_load_members() {
+            self.senders(read, view, &events).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Page {
+            start,
+            end,
+            events,
+            state,
+        })
+    }
+
+    /// A walk along what a page asks for, and where it begins.
+    pub(crate) async fn begin<'w>(
+        &self,
+        read: &mut Read,
+        view: &RoomView,
+        request: &PageRequest<'_>,
+    ) -> StoreResult<(RoomToken, Walk<'w>)> {
         let start = match (request.from, request.direction) {
             (Some(token), _) => self.place(read, view, token).await?,
             (None, Direction::Backward) => RoomToken {
@@ -71,28 +103,10 @@ impl Syncs {
             Some(token) => Some(self.place(read, view, token).await?.before),
             None => None,
         };
-        let mut walk = Walk::new(view, request.direction, (start.before, stop));
-        let mut sieve = self.sieve(read, view.user, request.filter).await?;
-        let limit = request.filter.limit(request.limit, request.limit);
-        let limit = limit.clamp(1, LIMIT_MAX);
-        let events = self
-            .walk(read, view, (&mut walk, &mut sieve), limit)
-            .await?;
-        let end = walk
-            .last
-            .filter(|_| walk.more || request.direction == Direction::Forward);
-        let events = self.annotate(read, view.room, events).await?;
-        let state = if request.filter.lazy_load_members() {
-            self.senders(read, view, &events).await?
-        } else {
-            Vec::new()
-        };
-        Ok(Page {
+        Ok((
             start,
-            end,
-            events,
-            state,
-        })
+            Walk::new(view, request.direction, (start.before, stop)),
+        ))
     }
 
     /// The member events of those who sent these events, as they were before the first of them.

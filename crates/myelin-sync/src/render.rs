@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
-use myelin_core::{client_event, event::EventError, membership::Membership};
+use myelin_core::{
+    client_event,
+    event::EventError,
+    membership::Membership,
+    relation::{REFERENCE, REPLACE, THREAD},
+};
 use myelin_rooms::VisibleEvent;
 use myelin_store::{
     Read, StoreError, StoreResult,
@@ -21,6 +26,41 @@ pub struct Notes {
     pub membership: Option<Membership>,
     /// The state event that it replaced.
     pub replaced: Option<Replaced>,
+    /// What others say about it.
+    pub bundle: Bundle,
+}
+
+/// What others say about an event.
+#[derive(Clone, Debug, Default)]
+pub struct Bundle {
+    /// The edit that counts.
+    pub(crate) edit: Option<Box<ShownEvent>>,
+    /// The ids of the events that refer to it.
+    pub(crate) references: Vec<String>,
+    /// The thread that starts from it.
+    pub(crate) thread: Option<Box<ThreadSummary>>,
+}
+
+/// A thread in brief.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadSummary {
+    /// Its newest event.
+    pub(crate) latest: ShownEvent,
+    /// How many events are in it.
+    pub(crate) count: i64,
+    /// Whether the viewer has sent one of them.
+    pub(crate) participated: bool,
+}
+
+/// For whom an event is written, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Audience<'a> {
+    /// Who looks.
+    pub viewer: &'a Viewer,
+    /// When, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// The room, if the answer's structure does not name it.
+    pub room_id: Option<&'a str>,
 }
 
 /// A state event that another one replaced.
@@ -62,6 +102,7 @@ impl Syncs {
                         content: content_of(&replaced.json).filter(|_| visible.shows_before),
                         event_id: replaced.id,
                     }),
+                    bundle: Bundle::default(),
                 },
                 event: visible.event,
             }
@@ -80,11 +121,9 @@ fn content_of(json: &str) -> Option<Box<RawValue>> {
         .map(|event| event.content)
 }
 
-/// Writes an event in the form of the client-server API.
-///
-/// `room_id` is left out where the answer's structure names the room already. What remains of a
-/// redacted event comes with the redaction in its `unsigned`.
-pub fn write_event(
+/// Writes an event in the form of the client-server API. What remains of a redacted event comes with
+/// the redaction in its `unsigned`.
+pub(crate) fn write_event(
     out: &mut String,
     event: &StoredEvent,
     room_id: Option<&str>,
@@ -127,9 +166,24 @@ fn corrupt(error: &EventError) -> StoreError {
     }
 }
 
+/// Writes an event with its notes in the form of the client-server API.
+pub fn write_shown(
+    out: &mut String,
+    (event, notes): (&StoredEvent, &Notes),
+    audience: Audience<'_>,
+) -> StoreResult<()> {
+    let unsigned = unsigned(event, notes, audience)?;
+    write_event(out, event, audience.room_id, &unsigned)
+}
+
 /// What `unsigned` tells a viewer: the age, what stands in the notes, and the transaction id to the
 /// device that sent it.
-pub fn unsigned(event: &StoredEvent, notes: &Notes, viewer: &Viewer, now_ms: u64) -> String {
+pub(crate) fn unsigned(
+    event: &StoredEvent,
+    notes: &Notes,
+    audience: Audience<'_>,
+) -> StoreResult<String> {
+    let Audience { viewer, now_ms, .. } = audience;
     let sent = u64::try_from(event.origin_server_ts).unwrap_or_default();
     let mut unsigned = format!(r#"{{"age":{}"#, now_ms.saturating_sub(sent));
     // Writing to a string cannot fail.
@@ -147,8 +201,62 @@ pub fn unsigned(event: &StoredEvent, notes: &Notes, viewer: &Viewer, now_ms: u64
     if let Some(txn_id) = event.txn_id.as_deref().filter(|_| own) {
         let _ = write!(unsigned, r#","transaction_id":{}"#, quoted(txn_id));
     }
+    if !notes.bundle.is_empty() {
+        unsigned.push_str(r#","m.relations":"#);
+        notes.bundle.write(&mut unsigned, audience)?;
+    }
     unsigned.push('}');
-    unsigned
+    Ok(unsigned)
+}
+
+impl Bundle {
+    /// Whether nothing is told.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.edit.is_none() && self.references.is_empty() && self.thread.is_none()
+    }
+
+    /// Whether a thread starts from the event.
+    pub(crate) fn has_thread(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// Writes `m.relations`.
+    pub(crate) fn write(&self, out: &mut String, audience: Audience<'_>) -> StoreResult<()> {
+        let mut separator = '{';
+        // Writing to a string cannot fail.
+        let mut begin = |out: &mut String, rel_type: &str| {
+            let _ = write!(out, r#"{separator}"{rel_type}":"#);
+            separator = ',';
+        };
+        if let Some(edit) = &self.edit {
+            begin(out, REPLACE);
+            write_shown(out, (&edit.event, &edit.notes), audience)?;
+        }
+        if !self.references.is_empty() {
+            begin(out, REFERENCE);
+            let ids = self.references.iter();
+            let chunk: Vec<String> = ids
+                .map(|id| format!(r#"{{"event_id":{}}}"#, quoted(id)))
+                .collect();
+            let _ = write!(out, r#"{{"chunk":[{}]}}"#, chunk.join(","));
+        }
+        if let Some(thread) = &self.thread {
+            begin(out, THREAD);
+            out.push_str(r#"{"latest_event":"#);
+            write_shown(out, (&thread.latest.event, &thread.latest.notes), audience)?;
+            let ThreadSummary {
+                count,
+                participated,
+                ..
+            } = &**thread;
+            let _ = write!(
+                out,
+                r#","count":{count},"current_user_participated":{participated}}}"#
+            );
+        }
+        out.push('}');
+        Ok(())
+    }
 }
 
 /// Text as a JSON string.

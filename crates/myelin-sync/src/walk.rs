@@ -6,6 +6,7 @@ use myelin_rooms::{RoomView, VisibleEvent};
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
+    relations::{self, Children},
 };
 
 use crate::{
@@ -29,8 +30,10 @@ pub enum Direction {
 }
 
 /// A walk along the events of a room.
-pub(crate) struct Walk {
+pub(crate) struct Walk<'a> {
     direction: Direction,
+    /// Only events that say something about another one; None: all.
+    children: Option<Children<'a>>,
     /// The room order that the next event lies below (backward), or the least that it can have.
     at: i64,
     /// Where the walk ends: the least room order (backward), or what all orders lie below.
@@ -43,9 +46,10 @@ pub(crate) struct Walk {
 
 /// What of the events that a user may see the user wants to see.
 pub(crate) struct Sieve<'a> {
+    filter: &'a EventFilter,
     matcher: EventMatcher<'a>,
     /// Users whose messages are not shown.
-    ignored: BTreeSet<i64>,
+    pub(crate) ignored: BTreeSet<i64>,
 }
 
 impl Syncs {
@@ -57,15 +61,26 @@ impl Syncs {
         user: i64,
         filter: &'a EventFilter,
     ) -> StoreResult<Sieve<'a>> {
+        let ignored = self.ignored_numbers(read, user).await?;
+        Ok(Sieve {
+            filter,
+            matcher: filter.matcher(),
+            ignored,
+        })
+    }
+
+    /// The interned ids of the users whose messages a user does not want to see.
+    pub(crate) async fn ignored_numbers(
+        &self,
+        read: &mut Read,
+        user: i64,
+    ) -> StoreResult<BTreeSet<i64>> {
         let mut ignored = BTreeSet::new();
         for user in myelin_accounts::ignored_users(&self.store, read, user).await? {
             // Who has no number has sent nothing.
             ignored.extend(self.store.find_interned(user.as_bytes()).await?);
         }
-        Ok(Sieve {
-            matcher: filter.matcher(),
-            ignored,
-        })
+        Ok(ignored)
     }
 
     /// The next events that are shown, at most `limit`. At most 1,000 are looked at.
@@ -73,7 +88,7 @@ impl Syncs {
         &self,
         read: &mut Read,
         view: &mut RoomView,
-        (walk, sieve): (&mut Walk, &mut Sieve<'_>),
+        (walk, sieve): (&mut Walk<'_>, &mut Sieve<'_>),
         limit: usize,
     ) -> StoreResult<Vec<VisibleEvent>> {
         let mut found: Vec<VisibleEvent> = Vec::new();
@@ -82,7 +97,7 @@ impl Syncs {
             let wanted = if scanned == 0 { limit } else { CHUNK };
             let mut chunk = walk.next(read, view.room, wanted.min(SCAN_MAX)).await?;
             scanned += chunk.len();
-            sieve.retain(self, &mut chunk).await?;
+            sieve.retain(self, read, &mut chunk).await?;
             let shown = self.rooms.visible(read, view, chunk).await?;
             let left = limit - found.len();
             if let Some(first_left_out) = shown.get(left) {
@@ -96,11 +111,17 @@ impl Syncs {
 }
 
 impl Sieve<'_> {
-    async fn retain(&mut self, syncs: &Syncs, events: &mut Vec<StoredEvent>) -> StoreResult<()> {
+    async fn retain(
+        &mut self,
+        syncs: &Syncs,
+        read: &mut Read,
+        events: &mut Vec<StoredEvent>,
+    ) -> StoreResult<()> {
         let ignored = &self.ignored;
         // State is shown whoever set it, or rooms would look different to different users.
         events.retain(|event| event.state_key.is_some() || !ignored.contains(&event.sender));
-        self.matcher.retain(&syncs.store, events).await
+        self.matcher.retain(&syncs.store, events).await?;
+        syncs.retain_related(read, self.filter, events).await
     }
 
     /// The same for events of the state, which are shown whoever set them.
@@ -113,7 +134,15 @@ impl Sieve<'_> {
     }
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    /// The same walk, which meets only these events.
+    pub(crate) fn among(self, children: Children<'a>) -> Self {
+        Self {
+            children: Some(children),
+            ..self
+        }
+    }
+
     /// A walk from a place to what may be seen last, or to another place before that.
     pub(crate) fn new(
         view: &RoomView,
@@ -127,6 +156,7 @@ impl Walk {
         };
         Self {
             direction,
+            children: None,
             at,
             stop,
             more: true,
@@ -143,9 +173,12 @@ impl Walk {
     ) -> StoreResult<Vec<StoredEvent>> {
         // One more than asked for tells whether there is more.
         let rows = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-        let mut chunk = match self.direction {
-            Direction::Backward => events::list_before(read, room, self.at, rows).await?,
-            Direction::Forward => events::list_from(read, room, self.at, rows).await?,
+        let mut chunk = match (&self.children, self.direction) {
+            (None, Direction::Backward) => events::list_before(read, room, self.at, rows).await?,
+            (None, Direction::Forward) => events::list_from(read, room, self.at, rows).await?,
+            (Some(children), direction) => {
+                list_children(read, children, (self.at, direction), rows).await?
+            }
         };
         chunk.retain(|event| match self.direction {
             Direction::Backward => event.room_order >= self.stop,
@@ -174,4 +207,23 @@ impl Walk {
         self.last = Some(place);
         self.more = true;
     }
+}
+
+/// The next events that say something about another one.
+async fn list_children(
+    read: &mut Read,
+    children: &Children<'_>,
+    (at, direction): (i64, Direction),
+    limit: i64,
+) -> StoreResult<Vec<StoredEvent>> {
+    let numbers = match direction {
+        Direction::Backward => relations::list_before(read, children, at, limit).await?,
+        Direction::Forward => relations::list_from(read, children, at, limit).await?,
+    };
+    let mut events = events::list(read, &numbers).await?;
+    events.sort_by_key(|event| event.room_order);
+    if direction == Direction::Backward {
+        events.reverse();
+    }
+    Ok(events)
 }

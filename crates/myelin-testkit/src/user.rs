@@ -108,12 +108,15 @@ impl User {
     /// Sends a text; the event's id.
     pub async fn send(&self, room: &str, body: &str) -> String {
         let content = json!({"msgtype": "m.text", "body": body});
-        let txn = self
-            .transactions
-            .fetch_add(1, Ordering::Relaxed)
-            .to_string();
+        let txn = self.new_txn_id();
         let answer = self.send_event(room, "m.room.message", &txn, content).await;
         text(&answer.ok(), "event_id")
+    }
+
+    /// A transaction id that this user has not used.
+    pub fn new_txn_id(&self) -> String {
+        let number = self.transactions.fetch_add(1, Ordering::Relaxed);
+        number.to_string()
     }
 
     /// `PUT /rooms/{roomId}/send/{eventType}/{txnId}`.

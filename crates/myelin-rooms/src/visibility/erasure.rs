@@ -4,7 +4,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use myelin_core::{event, membership::Membership};
-use myelin_store::{Read, StoreError, StoreResult, events, memberships, rooms, users};
+use myelin_store::{
+    Read, StoreError, StoreResult,
+    events::{self, StoredEvent},
+    memberships, rooms, users,
+};
 use ruma::RoomVersionId;
 
 use super::{RoomView, VisibleEvent};
@@ -46,18 +50,35 @@ impl Rooms {
             let is_hidden = shown.membership != Membership::Join
                 && erased_ms.is_some_and(|erased_ms| came_ms.is_none_or(|ms| ms >= erased_ms));
             if is_hidden {
-                let json = &shown.event.json;
-                shown.event.json =
-                    event::redact(json, &version).map_err(|error| StoreError::Corrupt {
-                        table: "events",
-                        column: 12,
-                        wanted: "an event",
-                        found: error.to_string(),
-                    })?;
+                prune(&mut shown.event, &version)?;
             }
         }
         Ok(())
     }
+
+    /// Leaves of a room's events what a redaction would leave of them.
+    pub async fn prune<'a>(
+        &self,
+        read: &mut Read,
+        room: i64,
+        events: impl Iterator<Item = &'a mut StoredEvent> + Send,
+    ) -> StoreResult<()> {
+        let version = room_version(read, room).await?;
+        for event in events {
+            prune(event, &version)?;
+        }
+        Ok(())
+    }
+}
+
+fn prune(event: &mut StoredEvent, version: &RoomVersionId) -> StoreResult<()> {
+    event.json = event::redact(&event.json, version).map_err(|error| StoreError::Corrupt {
+        table: "events",
+        column: 12,
+        wanted: "an event",
+        found: error.to_string(),
+    })?;
+    Ok(())
 }
 
 fn sender(shown: &VisibleEvent) -> i64 {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use myelin_core::relation::Relation;
 use myelin_store::{Store, StoreResult, events::StoredEvent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -54,6 +55,15 @@ impl<'a> EventMatcher<'a> {
         decided(&self.types, &event.event_type)
             && decided(&self.senders, &event.sender)
             && (self.filter.contains_url).is_none_or(|wanted| contains_url(&event.json) == wanted)
+            && (!self.filter.asks_relation() || self.allows_relation(event))
+    }
+}
+
+impl EventMatcher<'_> {
+    fn allows_relation(&self, event: &StoredEvent) -> bool {
+        let relation = Relation::of_event(&event.json);
+        let rel_type = relation.as_ref().map(|relation| &*relation.rel_type);
+        self.filter.allows_relation(rel_type)
     }
 }
 

@@ -6,9 +6,9 @@ use myelin_store::{StoreError, StoreResult, events::StoredEvent};
 use serde_json::value::RawValue;
 
 use crate::{
-    Notes, Viewer,
+    Audience, Notes, Viewer,
     filter::{EventFields, EventFormat},
-    render::{quoted, unsigned, with_redaction, write_event},
+    render::{quoted, unsigned, with_redaction, write_shown},
 };
 
 /// How events are written for one client.
@@ -36,10 +36,15 @@ impl Style<'_> {
     }
 
     fn write_whole(&self, out: &mut String, event: &StoredEvent, notes: &Notes) -> StoreResult<()> {
-        let unsigned = unsigned(event, notes, self.viewer, self.now_ms);
+        let audience = Audience {
+            viewer: self.viewer,
+            now_ms: self.now_ms,
+            room_id: None,
+        };
         match self.format {
-            EventFormat::Client => write_event(out, event, None, &unsigned),
+            EventFormat::Client => write_shown(out, (event, notes), audience),
             EventFormat::Federation => {
+                let unsigned = unsigned(event, notes, audience)?;
                 let redaction = event.redaction.as_ref();
                 let whole = redaction.map(|redaction| with_redaction(&unsigned, redaction, None));
                 let unsigned = whole.transpose()?.unwrap_or(unsigned);

@@ -1,6 +1,9 @@
 //! The timeline of a room in an answer.
 
-use std::{cmp::Reverse, collections::HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use myelin_core::{membership::Membership, trie::TYPE_MEMBER};
 use myelin_rooms::{RoomView, VisibleEvent};
@@ -94,6 +97,10 @@ impl Syncs {
         timeline.limited = timeline.events.len() > limit || source.may_have_more();
         timeline.events.truncate(limit);
         timeline.events.reverse();
+        if timeline.limited {
+            self.bundle_limited(poll, read, (&mut sight, &mut timeline))
+                .await?;
+        }
         for shown in &timeline.events {
             state_events.remove(&shown.event.event);
         }
@@ -110,6 +117,8 @@ impl Syncs {
         mut events: Vec<StoredEvent>,
     ) -> StoreResult<Vec<ShownEvent>> {
         matcher.retain(&self.store, &mut events).await?;
+        let filter = &poll.request.filter.room.timeline;
+        self.retain_related(read, filter, &mut events).await?;
         self.retain_unignored(poll, &mut events).await?;
         self.visible(poll, read, sight, events).await
     }
@@ -157,6 +166,28 @@ impl Syncs {
             visible
         };
         self.annotate(read, sight.room, visible).await
+    }
+
+    /// Adds what others say about the events, as far as the client may not be told of it otherwise.
+    async fn bundle_limited(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        (sight, timeline): (&mut Sight, &mut Timeline),
+    ) -> StoreResult<()> {
+        let kinds = self.bundle_kinds(read, &timeline.events).await?;
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        let Some(view) = self.view(poll, read, sight).await? else {
+            return Ok(());
+        };
+        let mut ignored = BTreeSet::new();
+        for user in &poll.ignored {
+            ignored.extend(self.store.find_interned(user.as_bytes()).await?);
+        }
+        self.bundle(read, view, (&mut timeline.events, &kinds), &ignored)
+            .await
     }
 
     async fn view<'a>(
