@@ -28,6 +28,7 @@ mod presence;
 mod profile;
 mod push;
 mod receipt;
+mod relations;
 mod reporting;
 mod require_self;
 mod room;
@@ -38,6 +39,7 @@ mod state;
 mod sync;
 mod tag;
 mod thirdparty;
+mod threads;
 mod to_device;
 mod typing;
 mod uia;
@@ -138,6 +140,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(push::routes())
         .merge(presence::routes())
         .merge(receipt::routes())
+        .merge(relations::routes())
         .merge(reporting::routes())
         .merge(room::routes())
         .merge(session::routes())
@@ -147,6 +150,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(tag::routes())
         .merge(thirdparty::routes())
         .merge(to_device::routes())
+        .merge(threads::routes())
         .merge(user_directory::routes())
         .merge(voip::routes())
         .merge(typing::routes())

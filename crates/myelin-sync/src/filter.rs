@@ -192,7 +192,7 @@ impl EventFilter {
     /// Whose and which relations to an event it must have to be wanted; each None: any.
     pub(crate) fn related_by(&self) -> Option<RelatedBy<'_>> {
         let (senders, rel_types) = (&self.related_by_senders, &self.related_by_rel_types);
-        (senders.is_some() || rel_types.is_some()).then(|| RelatedBy {
+        (senders.is_some() || rel_types.is_some()).then_some(RelatedBy {
             senders: senders.as_ref(),
             rel_types: rel_types.as_ref(),
         })
