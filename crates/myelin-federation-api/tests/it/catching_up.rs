@@ -178,7 +178,7 @@ async fn what_comes_late_is_no_end(server: &TestServer) {
 }
 
 async fn what_is_not_in_the_room_leaves_no_end_behind(server: &TestServer) {
-    let mut setting = Setting::new(server).await;
+    let setting = Setting::new(server).await;
     let (bob, carol) = (setting.bob.clone(), setting.carol.clone());
     let mut banned = setting.room.clone();
     // Alice bans Bob while his server says something that comes beside it.
