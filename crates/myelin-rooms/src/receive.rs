@@ -23,6 +23,8 @@ use ruma::OwnedEventId;
 
 use crate::{ResolveError, Rooms, numbers::EventNumbers, open_room::OpenRoom};
 
+pub(crate) use inbox::Place;
+pub(crate) use place::has_place;
 pub use transaction::Transaction;
 
 /// What became of an event that was received.
@@ -202,16 +204,16 @@ impl OpenRoom<'_> {
         if let Some(outcome) = known.as_ref().and_then(outcome_before) {
             return Ok(Received::Before(outcome));
         }
-        let (root_before, has_gap) = self.root_before_or_told(event, told).await?;
+        let (root_before, missing) = self.root_before_or_told(event, told).await?;
         let verdict = self.authorise(event, root_before).await?;
         let number = match known {
-            Some(known) => (known.event, true),
-            None => (self.next_number().await?, false),
+            Some(known) => (known.event, Some(known.status)),
+            None => (self.next_number().await?, None),
         };
         let outcome = match verdict {
             authorise::Verdict::Allowed => {
-                if has_gap {
-                    self.leave_gap()?;
+                if !missing.is_empty() {
+                    self.leave_gap(&missing)?;
                 }
                 self.place(event, (number, numbers), root_before).await?;
                 Outcome::Accepted

@@ -63,6 +63,15 @@ pub async fn list(read: &mut Read) -> StoreResult<Vec<Destination>> {
     rows.iter().map(from_row).collect()
 }
 
+/// The rows of these servers, in no particular order.
+pub async fn list_of(read: &mut Read, servers: &[i64]) -> StoreResult<Vec<Destination>> {
+    let sql = "SELECT server, version, cursor, target, room, room_cursor, newest_only, failures,
+                      failing_since_ms, next_try_ms FROM destinations WHERE server = ANY($1)";
+    let servers = Param::Ints(servers.to_vec());
+    let rows = read.query(DESTINATIONS.name, sql, &[servers]).await?;
+    rows.iter().map(from_row).collect()
+}
+
 /// The rooms of a server with at least the number `first` in which there are events to be sent, or
 /// receipts, in a range of the log: at most `limit`, in the order of their numbers. Cost: the
 /// server's rooms, and what happened in them.

@@ -1,6 +1,8 @@
 //! Table `early_redactions`: redactions of other servers that came before what they redact.
 
-use crate::{OnConflict, Read, StoreResult, Table, WriteSet, bytes, int};
+use bytes::Bytes;
+
+use crate::{OnConflict, Param, Read, StoreResult, Table, WriteSet, bytes, events, int};
 
 static EARLY_REDACTIONS: Table = Table {
     name: "early_redactions",
@@ -22,8 +24,19 @@ pub async fn list(read: &mut Read, redacts: &str) -> StoreResult<Vec<i64>> {
     rows.iter().map(|row| row.int(0)).collect()
 }
 
-/// Remembers a redaction, in the set that adds it.
+/// Those of these ids for which redactions wait.
+pub async fn list_awaited(read: &mut Read, ids: &[&str]) -> StoreResult<Vec<String>> {
+    let sql = "SELECT DISTINCT redacts FROM early_redactions WHERE redacts = ANY($1)";
+    let ids = ids.iter().map(|id| Bytes::copy_from_slice(id.as_bytes()));
+    let ids = Param::BytesList(ids.collect());
+    let rows = read.query(EARLY_REDACTIONS.name, sql, &[ids]).await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// Remembers a redaction, in the set that adds it. The set falls if what it redacts has become
+/// known meanwhile: then it is for the redaction to cut it.
 pub fn insert(writes: &mut WriteSet, redacts: &str, event: i64) {
+    events::expect_unknown(writes, redacts);
     let key = vec![redacts.into(), event.into()];
     writes.put(&EARLY_REDACTIONS, key, Vec::new());
 }
@@ -50,6 +63,9 @@ mod tests {
             nodes.one.commit(writes).await.unwrap();
             let mut read = nodes.two.read();
             assert_eq!(list(&mut read, "$a").await.unwrap(), [7, 8]);
+            let mut awaited = list_awaited(&mut read, &["$b", "$c", "$a"]).await.unwrap();
+            awaited.sort();
+            assert_eq!(awaited, ["$a", "$b"]);
             let mut writes = WriteSet::new();
             delete(&mut writes, "$a", &[7, 8]);
             nodes.one.commit(writes).await.unwrap();

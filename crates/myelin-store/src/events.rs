@@ -29,7 +29,8 @@ static EVENTS: Table = Table {
         int("redacted_by"),
         int("status"),
     ],
-    version: None,
+    // What became of an event is what two writers must not overwrite each other.
+    version: Some(13),
     on_conflict: OnConflict::Replace,
 };
 
@@ -37,7 +38,7 @@ static EVENT_IDS: Table = Table {
     name: "event_ids",
     key: &[bytes("id")],
     values: &[int("event")],
-    version: None,
+    version: Some(0),
     on_conflict: OnConflict::Keep,
 };
 
@@ -296,18 +297,31 @@ pub fn insert_received(writes: &mut WriteSet, event: &StoredEvent) {
     put(writes, event);
 }
 
-/// Gives an outlier its place in the room, or says what else became of it.
-pub fn place(writes: &mut WriteSet, event: &StoredEvent) {
+/// Gives an event that was known its place in the room, or says what else became of it. The set
+/// falls if it is no longer what it was.
+pub fn place(writes: &mut WriteSet, event: &StoredEvent, before: Status) {
+    expect_status(writes, event.event, before);
     put(writes, event);
 }
 
-/// Replaces an event by what a redaction leaves of it, in the set that adds the redaction.
+/// Lets the set fall if an event with this id has become known meanwhile.
+pub fn expect_unknown(writes: &mut WriteSet, id: &str) {
+    writes.expect(&EVENT_IDS, vec![id.into()], None);
+}
+
+fn expect_status(writes: &mut WriteSet, event: i64, status: Status) {
+    writes.expect(&EVENTS, vec![event.into()], Some(status as i64));
+}
+
+/// Replaces an event by what a redaction leaves of it, in the set that adds the redaction. The set
+/// falls if the event has found its place meanwhile.
 pub fn redact(writes: &mut WriteSet, event: &StoredEvent, pruned: String, redaction: Redaction) {
     let pruned = StoredEvent {
         json: pruned,
         redaction: Some(redaction),
         ..event.clone()
     };
+    expect_status(writes, event.event, event.status);
     put(writes, &pruned);
 }
 

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (14, include_str!("../migrations/0014_delivery.sql")),
     (15, include_str!("../migrations/0015_early_receipts.sql")),
     (16, include_str!("../migrations/0016_inbox.sql")),
+    (17, include_str!("../migrations/0017_gaps.sql")),
     (18, include_str!("../migrations/0018_joining_rooms.sql")),
     (20, include_str!("../migrations/0020_to_device.sql")),
     (21, include_str!("../migrations/0021_device_keys.sql")),

@@ -168,7 +168,7 @@ pub(crate) struct RemoteWork {
 
 impl RemoteWork {
     /// Works on, whether the caller waits for it or not. None: the server is shutting down.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {

@@ -52,10 +52,10 @@ struct Waiting {
 
 /// A room that is being worked on.
 #[derive(Clone)]
-pub(super) struct Place {
-    pub(super) room: i64,
-    pub(super) room_id: OwnedRoomId,
-    pub(super) version: RoomVersionId,
+pub(crate) struct Place {
+    pub(crate) room: i64,
+    pub(crate) room_id: OwnedRoomId,
+    pub(crate) version: RoomVersionId,
 }
 
 impl Rooms {

@@ -8,7 +8,7 @@ use myelin_net::{FederationError, Limits};
 use myelin_store::{StoreError, StoreResult, rooms};
 use ruma::{
     OwnedEventId, RoomVersionId, ServerName, UInt,
-    api::federation::event::{get_missing_events, get_room_state, get_room_state_ids},
+    api::federation::event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
 };
 use serde_json::value::RawValue;
 
@@ -29,11 +29,18 @@ const LIMITS: Limits = Limits {
     time: Duration::from_secs(30),
     bytes: 8 * 1024 * 1024,
 };
+/// The limits of an answer with one event.
+const EVENT_LIMITS: Limits = Limits {
+    time: Duration::from_secs(5),
+    bytes: 256 * 1024,
+};
 /// The limits of a state: that of a room with some 50,000 members.
 const STATE_LIMITS: Limits = Limits {
     time: Duration::from_mins(2),
     bytes: 128 * 1024 * 1024,
 };
+/// Events of a state that are asked for one by one; of more, the whole state is.
+const SINGLY_MAX: usize = 10;
 /// How long the keys of fetched events may take.
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -88,7 +95,7 @@ impl Rooms {
     /// The state before an event, as the server that sent it tells it: for an event whose
     /// predecessors cannot be had. It is stored as every state that others tell is, which is what
     /// makes those events known, too, that vouch for it.
-    pub(super) async fn fetch_state(
+    pub(crate) async fn fetch_state(
         &self,
         place: &Place,
         origin: &ServerName,
@@ -108,14 +115,18 @@ impl Rooms {
             }
         };
         let mut snapshot = self.snapshot(&place.room_id, &place.version);
-        let mut missing = 0;
+        let mut missing = Vec::new();
         for (part, ids) in [
             (Part::State, &ids.pdu_ids),
             (Part::AuthChain, &ids.auth_chain_ids),
         ] {
-            missing += snapshot.tell_known(part, ids).await?.len();
+            let unknown = snapshot.tell_known(part, ids).await?.into_iter();
+            missing.extend(unknown.map(|id| (part, id)));
         }
-        if missing > 0 && !self.tell_state(&mut snapshot, origin, event).await? {
+        // Most of a state is known as a rule, and a large one is not sent again for the rest.
+        let is_told =
+            missing.len() <= SINGLY_MAX && self.tell_singly(&mut snapshot, origin, missing).await?;
+        if !is_told && !self.tell_state(&mut snapshot, origin, event).await? {
             return Ok(None);
         }
         match snapshot.store().await {
@@ -126,6 +137,35 @@ impl Rooms {
                 Ok(None)
             }
         }
+    }
+
+    /// Fetches events of a state one by one. False: one of them cannot be had.
+    async fn tell_singly(
+        &self,
+        snapshot: &mut Snapshot,
+        origin: &ServerName,
+        missing: Vec<(Part, OwnedEventId)>,
+    ) -> StoreResult<bool> {
+        for (part, event_id) in missing {
+            let request = get_event::v1::Request::new(event_id);
+            let answer = self
+                .federation
+                .ask_within(origin, request, EVENT_LIMITS)
+                .await;
+            let pdu = match answer {
+                Ok(answer) => answer.pdu,
+                Err(error) => {
+                    tracing::debug!(%origin, %error, "an event of a state cannot be had");
+                    return Ok(false);
+                }
+            };
+            match snapshot.tell(part, pdu).await {
+                Ok(()) => {}
+                Err(SnapshotError::Store(error)) => return Err(error),
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Fetches the events of a state. False: they cannot be had.

@@ -27,8 +27,8 @@ use crate::{
     state::parse,
 };
 
-/// The number that an event has or is given, and whether it is stored already.
-type Number = (i64, bool);
+/// The number that an event has or is given, and what it was so far, if it is stored already.
+type Number = (i64, Option<Status>);
 
 impl OpenRoom<'_> {
     /// Whether an event comes after everything that is in the room.
@@ -59,16 +59,16 @@ impl OpenRoom<'_> {
         self.resolve(&roots).await
     }
 
-    /// The same, or the state that was told if events before it are missing, and whether they are.
+    /// The same, or the state that was told if events before it are missing, and which these are.
     /// What is known of them counts, too.
     pub(super) async fn root_before_or_told(
         &mut self,
         event: &Event,
         told: Option<Root>,
-    ) -> Result<(Root, bool), ReceiveError> {
+    ) -> Result<(Root, Vec<OwnedEventId>), ReceiveError> {
         let missing = match (self.root_before(event).await, told) {
             (Err(ReceiveError::MissingPrev(missing)), Some(told)) => (missing, told),
-            (found, _) => return Ok((found?, false)),
+            (found, _) => return Ok((found?, Vec::new())),
         };
         let (missing, told) = missing;
         let known = event.prev_events.iter().filter(|id| !missing.contains(id));
@@ -77,23 +77,38 @@ impl OpenRoom<'_> {
         if !roots.contains(&told) {
             roots.push(told);
         }
-        Ok((self.resolve(&roots).await?, true))
+        Ok((self.resolve(&roots).await?, missing))
     }
 
     /// Leaves room in the order of the room's events for those that are missing before the next.
-    pub(super) fn leave_gap(&mut self) -> StoreResult<()> {
+    pub(crate) fn leave_gap(&mut self, missing: &[OwnedEventId]) -> StoreResult<()> {
         self.changed = true;
         let head = self.locked.get();
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
         let lower = head.row.room_order;
         head.row.room_order += GAP;
-        let gap = Gap {
-            room: head.row.room,
-            upper: head.row.room_order + 1,
-            lower,
-        };
-        gaps::put(&mut self.writes, &gap);
+        let missing = missing.iter().map(ToString::to_string).collect();
+        let place = (lower, head.row.room_order + 1);
+        let gap = Gap::new(head.row.room, place, missing);
+        gaps::insert(&mut self.writes, &gap);
         Ok(())
+    }
+
+    /// Those of these events that have no place here.
+    pub(crate) async fn without_place(
+        &mut self,
+        ids: &[OwnedEventId],
+    ) -> StoreResult<Vec<OwnedEventId>> {
+        let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let (found, room) = (
+            events::list_by_ids(&mut self.read, &names).await?,
+            self.number(),
+        );
+        let is_placed = |id: &&OwnedEventId| {
+            let mut found = found.iter().filter(|found| found.id == id.as_str());
+            found.any(|found| found.room == room && has_place(found))
+        };
+        Ok(ids.iter().filter(|id| !is_placed(id)).cloned().collect())
     }
 
     /// The one state that follows from these, whose nodes the set then writes where nobody did.
@@ -136,12 +151,10 @@ impl OpenRoom<'_> {
     pub(super) async fn roots_after(&mut self, ids: &[&str]) -> Result<Vec<Root>, ReceiveError> {
         let found = events::list_by_ids(&mut self.read, ids).await?;
         let room = self.number();
-        let has_place = |event: &&StoredEvent| {
-            // Only a create event has no state before it, and nothing comes before that one.
-            let is_placed = !event.root_before.is_empty() || event.event_type == TYPE_CREATE;
-            event.room == room && event.status != Status::Outlier && is_placed
-        };
-        let found: Vec<_> = found.iter().filter(has_place).collect();
+        let found: Vec<_> = found
+            .iter()
+            .filter(|event| event.room == room && has_place(event))
+            .collect();
         let placed: HashSet<&str> = found.iter().map(|event| event.id.as_str()).collect();
         let missing: Vec<OwnedEventId> = ids
             .iter()
@@ -215,10 +228,10 @@ impl OpenRoom<'_> {
     pub(super) async fn place(
         &mut self,
         event: &Arc<Event>,
-        ((number, is_known), numbers): (Number, EventNumbers),
+        ((number, known_as), numbers): (Number, EventNumbers),
         root_before: Root,
     ) -> Result<(), ReceiveError> {
-        self.enter_graph(event, ((number, is_known), numbers))
+        self.enter_graph(event, ((number, known_as), numbers))
             .await?;
         let key = (event.type_str(), event.state_key.as_deref());
         self.note_guest_access(key, &event.content).await?;
@@ -273,16 +286,22 @@ impl OpenRoom<'_> {
         };
         let stored = newest(head, event, row);
         log_event(writes, head, number);
-        self.write_with_redaction(stored, is_known).await?;
+        self.write_with_redaction(stored, known_as).await?;
         self.heed(event, number).await
     }
 }
 
+/// Whether the state before an event is known.
+pub(crate) fn has_place(event: &StoredEvent) -> bool {
+    // Only a create event has no state before it, and nothing comes before that one.
+    let is_placed = !event.root_before.is_empty() || event.event_type == TYPE_CREATE;
+    event.status != Status::Outlier && is_placed
+}
+
 /// Writes an event, whether it was known by reference before or not.
-pub(super) fn write(writes: &mut WriteSet, stored: &StoredEvent, is_known: bool) {
-    if is_known {
-        events::place(writes, stored);
-    } else {
-        events::insert_received(writes, stored);
+pub(super) fn write(writes: &mut WriteSet, stored: &StoredEvent, known_as: Option<Status>) {
+    match known_as {
+        Some(before) => events::place(writes, stored, before),
+        None => events::insert_received(writes, stored),
     }
 }

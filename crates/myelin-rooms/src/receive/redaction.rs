@@ -11,12 +11,30 @@ use super::{ReceiveError, place::write};
 use crate::{AppendError, append::redaction::Target, head::Head, open_room::OpenRoom};
 
 impl OpenRoom<'_> {
-    /// Writes an event that has its place, and what it says about others; of one that was redacted
-    /// before it came what is left of it.
+    /// Writes an event that has its place; of one that was redacted before it came what is left of it.
     pub(super) async fn write_with_redaction(
         &mut self,
         mut stored: StoredEvent,
-        is_known: bool,
+        known_as: Option<Status>,
+    ) -> Result<(), ReceiveError> {
+        self.apply_early_redactions(&mut stored).await?;
+        self.write_event(&stored, known_as);
+        Ok(())
+    }
+
+    /// Writes an event, whether it was known by reference before or not; if it has its place, with
+    /// what it says about others.
+    pub(crate) fn write_event(&mut self, stored: &StoredEvent, known_as: Option<Status>) {
+        write(&mut self.writes, stored, known_as);
+        if stored.status == Status::Accepted {
+            relations::insert(&mut self.writes, stored);
+        }
+    }
+
+    /// Leaves of an event what redactions leave that came before it.
+    pub(crate) async fn apply_early_redactions(
+        &mut self,
+        stored: &mut StoredEvent,
     ) -> Result<(), ReceiveError> {
         let waiting = early_redactions::list(&mut self.read, &stored.id).await?;
         for redaction in events::list(&mut self.read, &waiting).await? {
@@ -26,17 +44,20 @@ impl OpenRoom<'_> {
             let head = self.locked.get();
             let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
             let by = head.read_event(&redaction)?;
-            if redaction.room == stored.room && self.is_heeded(&by, &stored).await? {
-                self.prune(&mut stored, redaction)?;
+            if redaction.room == stored.room && self.is_heeded(&by, stored).await? {
+                self.prune(stored, redaction)?;
             }
         }
         early_redactions::delete(&mut self.writes, &stored.id, &waiting);
-        write(&mut self.writes, &stored, is_known);
-        relations::insert(&mut self.writes, &stored);
         Ok(())
     }
 
-    fn prune(&mut self, stored: &mut StoredEvent, redaction: StoredEvent) -> StoreResult<()> {
+    /// Leaves of an event what this redaction leaves of it.
+    pub(crate) fn prune(
+        &mut self,
+        stored: &mut StoredEvent,
+        redaction: StoredEvent,
+    ) -> StoreResult<()> {
         let head = self.locked.get();
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
         let Ok(pruned) = event::redact(&stored.json, &head.version) else {
@@ -54,7 +75,7 @@ impl OpenRoom<'_> {
     }
 
     /// Does what an accepted redaction asks for, or remembers it until there is something to redact.
-    pub(super) async fn heed(&mut self, event: &Event, number: i64) -> Result<(), ReceiveError> {
+    pub(crate) async fn heed(&mut self, event: &Event, number: i64) -> Result<(), ReceiveError> {
         let Some(id) = event.redacts.clone() else {
             return Ok(());
         };
@@ -81,7 +102,11 @@ impl OpenRoom<'_> {
     /// authorisation rules have asked already; since version 3 each server asks by itself: its
     /// sender needs the level for it, or has to be of the server whose user said it. A create
     /// event is never redacted: without it there is no room.
-    async fn is_heeded(&mut self, redaction: &Event, target: &StoredEvent) -> StoreResult<bool> {
+    pub(crate) async fn is_heeded(
+        &mut self,
+        redaction: &Event,
+        target: &StoredEvent,
+    ) -> StoreResult<bool> {
         let head = self.locked.get();
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
         if target.event_type == myelin_core::trie::TYPE_CREATE {
@@ -99,7 +124,12 @@ impl OpenRoom<'_> {
             return Ok(true);
         }
         let ids: Vec<&str> = redaction.auth_events.iter().map(|id| id.as_str()).collect();
-        let mut power_levels = None;
+        // What is queued is not in the database yet.
+        let mut queued = head.pending_events.values();
+        let queued = queued.find(|event| {
+            event.is("m.room.power_levels", "") && redaction.auth_events.contains(&event.event_id)
+        });
+        let mut power_levels = queued.map(|event| Event::clone(event));
         for stored in events::list_by_ids(&mut self.read, &ids).await? {
             let found = head.read_event(&stored)?;
             if found.is("m.room.power_levels", "") {

@@ -16,6 +16,14 @@ async fn a_row_is_written_by_whoever_knows_it_and_goes() {
         let first = put(&mut writes, &new);
         nodes.one.commit(writes).await.unwrap();
         assert_eq!(list(&mut nodes.two.read()).await.unwrap(), [first]);
+        let found = list_of(&mut nodes.two.read(), &[6, 7]).await.unwrap();
+        assert_eq!(found, [first]);
+        assert!(
+            list_of(&mut nodes.two.read(), &[8])
+                .await
+                .unwrap()
+                .is_empty()
+        );
 
         let mut writes = WriteSet::new();
         let second = put(

@@ -181,10 +181,53 @@ async fn only_accepted_events_have_a_place_in_the_room() {
         let again = nodes.one.commit(writes).await;
         assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
         let mut writes = WriteSet::new();
-        place(&mut writes, &event(10));
+        place(&mut writes, &event(10), Status::Outlier);
         nodes.one.commit(writes).await.unwrap();
         let found = list_from(&mut read, 1, 0, 9).await.unwrap();
         assert_eq!(found, [event(10), event(13)]);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_give_an_event_its_place_one_falls() {
+    for nodes in test_stores::both().await {
+        let outlier = StoredEvent {
+            status: Status::Outlier,
+            room_order: 0,
+            ..event(10)
+        };
+        let mut writes = WriteSet::new();
+        insert_received(&mut writes, &outlier);
+        nodes.one.commit(writes).await.unwrap();
+        let place_one = |before| {
+            let mut writes = WriteSet::new();
+            place(&mut writes, &event(10), before);
+            writes
+        };
+        let falls = async |writes| {
+            let fallen = nodes.two.commit(writes).await;
+            assert!(matches!(fallen, Err(StoreError::Conflict)), "{fallen:?}");
+        };
+        falls(place_one(Status::Rejected)).await;
+        let placed = nodes.one.commit(place_one(Status::Outlier)).await;
+        placed.unwrap();
+        falls(place_one(Status::Outlier)).await;
+        // So does who wants to cut what was an outlier, or took it for unknown.
+        let by = Redaction {
+            event: 13,
+            id: "$13".to_owned(),
+            json: event(13).json,
+        };
+        let mut writes = WriteSet::new();
+        redact(&mut writes, &outlier, "{}".to_owned(), by);
+        falls(writes).await;
+        let mut writes = WriteSet::new();
+        expect_unknown(&mut writes, "$10");
+        insert(&mut writes, &event(14));
+        falls(writes).await;
+        let found = list_from(&mut nodes.two.read(), 1, 0, 9).await.unwrap();
+        assert_eq!(found, [event(10)]);
         nodes.close().await;
     }
 }

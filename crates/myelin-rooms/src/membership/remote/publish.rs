@@ -34,10 +34,6 @@ const SERVERS_MAX: usize = 800;
 const LEASE_MS: i64 = 120_000;
 /// How often another node looks whether that is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// The room orders between what was known of a room and what is known from now on: history that is
-/// fetched later goes there.
-const GAP: i64 = 1 << 32;
-
 /// Who is what in the state.
 struct Members {
     others: Vec<UserMembership>,
@@ -254,7 +250,6 @@ impl OpenRoom<'_> {
         head.row.invited = members.invited;
         head.row.depth = 0;
         head.row.extremities = Vec::new();
-        head.row.room_order += GAP;
         head.forget_members();
         for (event_type, name) in WELL_KNOWN_TYPES {
             let event = snapshot.setting(name).cloned().map(Arc::new);
@@ -293,8 +288,14 @@ impl OpenRoom<'_> {
         Ok(())
     }
 
-    /// Appends the event by which this server comes into the room. Others send it to others.
+    /// Appends the event by which this server comes into the room. Others send it to others. What
+    /// it comes after is missing here, unless nothing has happened since somebody of this server
+    /// was in the room.
     async fn enter(&mut self, join: &Event, numbers: EventNumbers) -> StoreResult<()> {
+        let missing = self.without_place(&join.prev_events).await?;
+        if !missing.is_empty() {
+            self.leave_gap(&missing)?;
+        }
         let rooms = self.rooms;
         let number = rooms.store.next_numbers(Sequence::Event, 1).await?;
         let number = *number
