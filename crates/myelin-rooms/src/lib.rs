@@ -8,6 +8,7 @@ mod advance;
 mod aliases;
 mod append;
 mod auth_graph;
+mod backfill;
 mod change_state;
 mod create;
 mod directory;
@@ -47,6 +48,7 @@ use myelin_store::Store;
 pub use acl::PeerError;
 pub use aliases::{AliasError, AliasTarget, CanonicalAliasError};
 pub use append::AppendError;
+pub use backfill::Backfilled;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
 pub use directory::{
@@ -80,7 +82,9 @@ pub use upgrade::{UpgradeError, UpgradeRoom};
 pub use verify::PduError;
 pub use visibility::{AccessError, EventNear, RoomView, Standing, VisibleEvent};
 
-use crate::{acl::ServerAcls, head::Heads, membership::RemoteWork, summary::RemoteRooms};
+use crate::{
+    acl::ServerAcls, backfill::Backfills, head::Heads, membership::RemoteWork, summary::RemoteRooms,
+};
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
 #[derive(Clone)]
@@ -93,6 +97,7 @@ pub struct Rooms {
     heads: Arc<Heads>,
     acls: Arc<ServerAcls>,
     remote: Arc<RemoteWork>,
+    backfills: Arc<Backfills>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
     /// How many local changes of power or membership resolutions have undone.
@@ -111,6 +116,7 @@ impl Rooms {
             heads: Arc::default(),
             acls: Arc::default(),
             remote: Arc::default(),
+            backfills: Arc::default(),
             newest_creation_ms: Arc::default(),
             undone_changes: Arc::default(),
         }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use myelin_net::Limits;
-use myelin_store::{Read, StoreResult, events::Moment, events::StoredEvent, room_servers};
+use myelin_store::{
+    Read, StoreResult,
+    events::{self, Moment, StoredEvent},
+    gaps, room_servers,
+};
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedServerName, RoomId, ServerName,
     api::{Direction, federation::event::get_event_by_timestamp::v1::Request},
@@ -57,8 +61,26 @@ impl Rooms {
         Err(PeerError::UnknownEvent(format!("near {origin_server_ts}")))
     }
 
+    /// Whether events are missing between a time and the event that is the nearest to it here.
+    pub async fn misses_nearer(
+        &self,
+        read: &mut Read,
+        (event, forward): (&StoredEvent, bool),
+    ) -> StoreResult<bool> {
+        let (room, order) = (event.room, event.room_order);
+        if forward {
+            return Ok(gaps::find(read, room, order).await?.is_some());
+        }
+        let above = events::list_from(read, room, order + 1, 1).await?;
+        let Some(above) = above.first() else {
+            return Ok(false);
+        };
+        Ok(gaps::find(read, room, above.room_order).await?.is_some())
+    }
+
     /// The event nearest to a time, as other servers in the room tell of it to one of its members.
-    /// What does not lie in the direction that was asked for is not believed.
+    /// What does not lie in the direction that was asked for is not believed. It is fetched, so
+    /// that it can be read from there.
     pub async fn remote_event_near(
         &self,
         read: &mut Read,
@@ -84,6 +106,8 @@ impl Rooms {
                     if (found.origin_server_ts >= time) == forward
                         || found.origin_server_ts == time =>
                 {
+                    self.backfill_event(&server, room_id, &found.event_id)
+                        .await?;
                     return Ok(Some(found));
                 }
                 Ok(_) => tracing::debug!(%server, "an event of another time was told of"),
