@@ -17,6 +17,7 @@ mod error;
 mod event_pages;
 mod events;
 mod filter;
+mod history;
 mod identifier;
 mod keys;
 mod membership;

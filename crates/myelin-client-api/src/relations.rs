@@ -50,6 +50,7 @@ async fn relating_events(
         direction: direction(&query)?,
         limit: limit(&query)?,
         filter: &filter,
+        across: None,
     };
     let recurse = flag(&query, "recurse")?;
     let mut read = api.app.store.read();

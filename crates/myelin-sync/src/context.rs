@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use myelin_rooms::{RoomView, VisibleEvent};
-use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent};
+use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent, gaps::Gap};
 
 use crate::{
     Direction, RoomToken, ShownEvent, Syncs,
@@ -32,6 +32,8 @@ pub struct Context {
     /// The state after the last of the events; where members are loaded lazily, of the members only
     /// those who sent the events.
     pub state: Vec<StoredEvent>,
+    /// The gap that what happened before ends at, before there was enough of it.
+    pub gap: Option<Gap>,
 }
 
 impl Syncs {
@@ -81,6 +83,7 @@ impl Syncs {
             event,
             after,
             state,
+            gap: back.met.filter(|_| split < limit / 2),
         })
     }
 

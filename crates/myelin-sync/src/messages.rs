@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use myelin_core::trie::{StateKey, TYPE_MEMBER};
 use myelin_rooms::RoomView;
-use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent};
+use myelin_store::{Read, StoreError, StoreResult, events::StoredEvent, gaps::Gap};
 
 use crate::{Direction, RoomToken, ShownEvent, Syncs, Token, filter::EventFilter, walk::Walk};
 
@@ -24,6 +24,8 @@ pub struct PageRequest<'a> {
     pub limit: usize,
     /// Which events are wanted; its rooms are not looked at.
     pub filter: &'a EventFilter,
+    /// Gaps from this room order on are walked across; None: the walk back ends at each.
+    pub across: Option<i64>,
 }
 
 /// A part of a room's history.
@@ -37,6 +39,8 @@ pub struct Page {
     pub events: Vec<ShownEvent>,
     /// Where members are loaded lazily, those who sent the events.
     pub state: Vec<StoredEvent>,
+    /// The gap that the page ends at before it is full: what comes next is not here.
+    pub gap: Option<Gap>,
 }
 
 /// Why there is no page.
@@ -49,7 +53,8 @@ pub enum MessagesError {
 
 impl Syncs {
     /// A page of what a user may see of a room's events. After 1,000 events it ends, whether or not
-    /// enough of them could be shown.
+    /// enough of them could be shown. A walk back also ends at a gap, above which the next page
+    /// begins.
     pub async fn messages(
         &self,
         read: &mut Read,
@@ -63,9 +68,16 @@ impl Syncs {
         let events = self
             .walk(read, view, (&mut walk, &mut sieve), limit)
             .await?;
-        let end = walk
-            .last
-            .filter(|_| walk.more || request.direction == Direction::Forward);
+        let end = match &walk.met {
+            Some(gap) => Some(RoomToken {
+                depth: walk.last.map_or(start.depth, |last| last.depth),
+                before: gap.upper,
+            }),
+            None => walk
+                .last
+                .filter(|_| walk.more || request.direction == Direction::Forward),
+        };
+        let gap = walk.met.filter(|_| events.len() < limit);
         let events = self.annotate(read, view.room, events).await?;
         let events = self.bundled(read, view, events, &sieve.ignored).await?;
         let state = if request.filter.lazy_load_members() {
@@ -78,6 +90,7 @@ impl Syncs {
             end,
             events,
             state,
+            gap,
         })
     }
 
@@ -103,10 +116,11 @@ impl Syncs {
             Some(token) => Some(self.place(read, view, token).await?.before),
             None => None,
         };
-        Ok((
-            start,
-            Walk::new(view, request.direction, (start.before, stop)),
-        ))
+        let mut walk = Walk::new(view, request.direction, (start.before, stop));
+        if let Some(below) = request.across {
+            walk = walk.across(read, view.room, below - 1).await?;
+        }
+        Ok((start, walk))
     }
 
     /// The member events of those who sent these events, as they were before the first of them.

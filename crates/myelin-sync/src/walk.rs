@@ -6,6 +6,7 @@ use myelin_rooms::{RoomView, VisibleEvent};
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
+    gaps::{self, Gap},
     relations::{self, Children},
 };
 
@@ -42,6 +43,17 @@ pub(crate) struct Walk<'a> {
     pub(crate) more: bool,
     /// Where the walk has come to, if there was anything.
     pub(crate) last: Option<RoomToken>,
+    ahead: Ahead,
+    /// The gap that a walk back has ended at.
+    pub(crate) met: Option<Gap>,
+}
+
+/// The next gap below the beginning of a walk back.
+enum Ahead {
+    /// It was not looked for.
+    Unknown,
+    /// None: there is none.
+    Known(Option<Gap>),
 }
 
 /// What of the events that a user may see the user wants to see.
@@ -135,10 +147,11 @@ impl Sieve<'_> {
 }
 
 impl<'a> Walk<'a> {
-    /// The same walk, which meets only these events.
+    /// The same walk, which meets only these events, and no gaps.
     pub(crate) fn among(self, children: Children<'a>) -> Self {
         Self {
             children: Some(children),
+            ahead: Ahead::Known(None),
             ..self
         }
     }
@@ -161,7 +174,22 @@ impl<'a> Walk<'a> {
             stop,
             more: true,
             last: None,
+            ahead: Ahead::Unknown,
+            met: None,
         }
+    }
+
+    /// The same, for a walk back that looks for gaps below this room order alone: it goes across
+    /// those above.
+    pub(crate) async fn across(
+        mut self,
+        read: &mut Read,
+        room: i64,
+        below: i64,
+    ) -> StoreResult<Self> {
+        let gap = gaps::find_below(read, room, self.at.min(below)).await?;
+        self.ahead = Ahead::Known(gap);
+        Ok(self)
     }
 
     /// The next events, at most so many; `more` tells whether there are others behind them.
@@ -180,11 +208,15 @@ impl<'a> Walk<'a> {
                 list_children(read, children, (self.at, direction), rows).await?
             }
         };
+        let gap = self.gap_ahead(read, room).await?;
+        let gap = gap.filter(|gap| gap.upper > self.stop);
+        let floor = gap.as_ref().map_or(self.stop, |gap| gap.upper);
         chunk.retain(|event| match self.direction {
-            Direction::Backward => event.room_order >= self.stop,
+            Direction::Backward => event.room_order >= floor,
             Direction::Forward => event.room_order < self.stop,
         });
         self.more = chunk.len() > limit;
+        self.met = gap.filter(|_| !self.more);
         chunk.truncate(limit);
         if let Some(last) = chunk.last() {
             let place = match self.direction {
@@ -197,6 +229,18 @@ impl<'a> Walk<'a> {
         Ok(chunk)
     }
 
+    async fn gap_ahead(&mut self, read: &mut Read, room: i64) -> StoreResult<Option<Gap>> {
+        match (self.direction, &self.ahead) {
+            (Direction::Forward, _) => Ok(None),
+            (Direction::Backward, Ahead::Known(gap)) => Ok(gap.clone()),
+            (Direction::Backward, Ahead::Unknown) => {
+                let gap = gaps::find_below(read, room, self.at).await?;
+                self.ahead = Ahead::Known(gap.clone());
+                Ok(gap)
+            }
+        }
+    }
+
     /// Gives back what was read from this event on.
     fn go_back_to(&mut self, event: &StoredEvent) {
         let place = match self.direction {
@@ -206,6 +250,7 @@ impl<'a> Walk<'a> {
         self.at = place.before;
         self.last = Some(place);
         self.more = true;
+        self.met = None;
     }
 }
 

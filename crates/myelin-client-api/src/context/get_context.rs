@@ -2,11 +2,13 @@
 
 use axum::response::Response as HttpResponse;
 use myelin_http::{Client, MatrixError, Raw, ruma_response};
+use myelin_rooms::Backfilled;
 use ruma::api::client::context::get_context::v3::Response;
 
 use crate::{
     ClientApi, Error,
     events::{client_events, find_event_in, shown_events, viewer},
+    history,
     parameters::{event_id, filter, limit, room_id},
 };
 
@@ -32,10 +34,20 @@ pub(crate) async fn get_context(
     let (Some(event), Some(mut view)) = (found, view) else {
         return Err(MatrixError::not_found("Event not found.").into());
     };
-    let context = api
+    let around = (limit, &filter);
+    let mut context = api
         .syncs
-        .context(&mut read, &mut view, event, (limit, &filter))
+        .context(&mut read, &mut view, event.clone(), around)
         .await?;
+    // What happened before may be known to others.
+    if let Some(gap) = &context.gap
+        && history::ask_others(&api, &view, &room_id, gap).await? == Backfilled::Changed
+    {
+        context = api
+            .syncs
+            .context(&mut read, &mut view, event, around)
+            .await?;
+    }
     let viewer = viewer(&client);
     let shown = |events: &[_]| shown_events(&api, events, &room_id, &viewer);
     let mut response = Response::new();

@@ -8,6 +8,7 @@ use ruma::api::client::message::get_message_events::v3::Response;
 use crate::{
     ClientApi, Error,
     events::{client_events, shown_events, viewer},
+    history,
     parameters::{filter, limit, room_id, token},
 };
 
@@ -24,6 +25,7 @@ pub(crate) async fn get_message_events(
         direction: direction(&query)?,
         limit: limit(&query)?,
         filter: &filter,
+        across: None,
     };
     let mut read = api.app.store.read();
     let mut view = api.rooms.view(&mut read, &room_id, &client.user).await?;
@@ -32,7 +34,7 @@ pub(crate) async fn get_message_events(
         response.start = query.get("from")?.unwrap_or_default().to_owned();
         return Ok(ruma_response(response)?);
     }
-    let page = api.syncs.messages(&mut read, &mut view, request).await?;
+    let page = history::page(&api, &mut read, (&mut view, &room_id), request).await?;
     let viewer = viewer(&client);
     response.start = page.start.to_string();
     response.end = page.end.map(|end| end.to_string());

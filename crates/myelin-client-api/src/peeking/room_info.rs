@@ -85,6 +85,7 @@ impl<'a> RoomInfos<'a> {
             direction: Direction::Backward,
             limit: self.limit,
             filter: &EventFilter::default(),
+            across: None,
         };
         let page = self
             .api

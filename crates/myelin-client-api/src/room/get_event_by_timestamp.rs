@@ -25,21 +25,39 @@ pub(crate) async fn get_event_by_timestamp(
         .rooms
         .event_near(&mut read, &mut view, (time, forward))
         .await?;
-    let Some(event) = found else {
+    let may_be_nearer = match &found {
         // Others may have been in the room earlier than this server.
+        None => true,
+        Some(event) => {
+            let event = (event, forward);
+            api.rooms.misses_nearer(&mut read, event).await?
+        }
+    };
+    let told = if may_be_nearer {
         let near = (body.ts, forward);
-        let asked = api
+        let told = api
             .rooms
             .remote_event_near(&mut read, &view, &body.room_id, near)
             .await?;
-        let event = asked.ok_or_else(|| {
-            let direction = if forward { "forward" } else { "backward" };
-            MatrixError::not_found(format!(
-                "Unable to find event from {time} in {direction} direction."
-            ))
-        })?;
-        return Ok(Response::new(event.event_id, event.origin_server_ts));
+        let distance = found
+            .as_ref()
+            .map(|event| event.origin_server_ts.abs_diff(time));
+        told.filter(|told| {
+            let told = i64::from(told.origin_server_ts.get()).abs_diff(time);
+            distance.is_none_or(|distance| told < distance)
+        })
+    } else {
+        None
     };
+    if let Some(told) = told {
+        return Ok(Response::new(told.event_id, told.origin_server_ts));
+    }
+    let event = found.ok_or_else(|| {
+        let direction = if forward { "forward" } else { "backward" };
+        MatrixError::not_found(format!(
+            "Unable to find event from {time} in {direction} direction."
+        ))
+    })?;
     let event_id = EventId::parse(&event.id).map_err(|error| StoreError::Corrupt {
         table: "events",
         column: 1,

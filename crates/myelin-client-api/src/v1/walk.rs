@@ -12,7 +12,7 @@ use super::{
     modern,
     view::{Object, RoomView, is_hidden},
 };
-use crate::{ClientApi, Error};
+use crate::{ClientApi, Error, history};
 
 /// A walk through a room.
 pub(super) struct Walk<'a> {
@@ -44,8 +44,9 @@ impl Walk<'_> {
                 direction: self.direction,
                 limit: self.limit,
                 filter: &filter,
+                across: None,
             };
-            let page = self.api.syncs.messages(read, access, request).await?;
+            let page = history::page(self.api, read, (access, self.room_id), request).await?;
             let shown = self.shown(&page.events)?;
             let events = shown.iter().map(|(_, event)| event.clone());
             let (chunk, real) = self.view.page(events, self.direction, self.limit);

@@ -10,6 +10,7 @@ use myelin_rooms::{RoomView, VisibleEvent};
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
+    gaps::{self, GAP},
 };
 
 use super::{SCAN_MAX, TIMELINE_LIMIT, TIMELINE_LIMIT_MAX, plan::membership_of, poll::Poll};
@@ -57,6 +58,21 @@ struct Sight {
     room: i64,
     /// What the user may see of it; None: it was not needed so far.
     view: Option<RoomView>,
+    /// The room order of the event before which others are missing here.
+    floor: Option<i64>,
+}
+
+impl Sight {
+    /// Takes away what lies below a gap, for a timeline has none; true: it ends here.
+    fn cut(&self, events: &mut Vec<StoredEvent>) -> bool {
+        let Some(floor) = self.floor else {
+            return false;
+        };
+        let before = events.len();
+        events.retain(|event| event.room_order >= floor);
+        let last = events.last();
+        events.len() < before || last.is_some_and(|last| last.room_order == floor)
+    }
 }
 
 impl Syncs {
@@ -69,7 +85,11 @@ impl Syncs {
         room: i64,
         mut source: Source,
     ) -> StoreResult<Timeline> {
-        let mut sight = Sight { room, view: None };
+        let mut sight = Sight {
+            room,
+            view: None,
+            floor: None,
+        };
         let filter = &poll.request.filter.room.timeline;
         let limit = filter.limit(TIMELINE_LIMIT, TIMELINE_LIMIT_MAX);
         let mut matcher = filter.matcher();
@@ -79,13 +99,17 @@ impl Syncs {
         while timeline.events.len() <= limit && scanned < SCAN_MAX {
             // One more than is shown tells whether there are more.
             let wanted = if scanned == 0 { limit + 1 } else { CHUNK };
-            let chunk = source
+            let mut chunk = source
                 .next(read, room, wanted.min(SCAN_MAX - scanned))
                 .await?;
             if chunk.is_empty() {
                 break;
             }
+            if scanned == 0 {
+                sight.floor = self.gap_below(read, &chunk).await?;
+            }
             scanned += chunk.len();
+            let meets_gap = sight.cut(&mut chunk);
             timeline.has_members |= chunk.iter().any(|event| event.event_type == TYPE_MEMBER);
             let of_state = chunk.iter().filter(|event| event.state_key.is_some());
             state_events.extend(of_state.map(|event| event.event));
@@ -93,8 +117,12 @@ impl Syncs {
                 .shown(poll, read, (&mut sight, &mut matcher), chunk)
                 .await?;
             timeline.events.extend(shown);
+            if meets_gap {
+                timeline.limited = true;
+                break;
+            }
         }
-        timeline.limited = timeline.events.len() > limit || source.may_have_more();
+        timeline.limited |= timeline.events.len() > limit || source.may_have_more();
         timeline.events.truncate(limit);
         timeline.events.reverse();
         if timeline.limited {
@@ -106,6 +134,17 @@ impl Syncs {
         }
         timeline.lacks_state = !state_events.is_empty();
         Ok(timeline)
+    }
+
+    /// The room order of the event above the next gap below these events, the newest first. Only
+    /// in rooms that ever had one are there orders as great as this, so others cost nothing.
+    async fn gap_below(&self, read: &mut Read, events: &[StoredEvent]) -> StoreResult<Option<i64>> {
+        let newest = events.first().filter(|newest| newest.room_order > GAP);
+        let Some(newest) = newest else {
+            return Ok(None);
+        };
+        let gap = gaps::find_below(read, newest.room, newest.room_order).await?;
+        Ok(gap.map(|gap| gap.upper))
     }
 
     /// Those events that the client wants and may see.
