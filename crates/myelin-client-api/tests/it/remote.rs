@@ -1,5 +1,6 @@
 //! What users see of other servers.
 
+mod backfill;
 mod canonical_alias;
 mod get_alias;
 mod get_event_by_timestamp;

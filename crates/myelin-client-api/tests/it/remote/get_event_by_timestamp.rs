@@ -36,7 +36,11 @@ async fn asks_the_servers_in_the_room(server: &TestServer) {
     peer.answer(Method::GET, QUERY, move |_| (200, answer.clone()));
     let found = near(&alice, &room, "ts=1000&dir=b").await.ok();
     assert_eq!(found, told);
-    let asked = peer.received().pop().unwrap().path;
+    let mut asked = peer.received();
+    // It is fetched, so that it can be read from there.
+    let fetched = asked.pop().unwrap().path;
+    assert_eq!(fetched, "/_matrix/federation/v1/event/$old");
+    let asked = asked.pop().unwrap().path;
     assert!(asked.ends_with("?ts=1000&dir=b"), "{asked}");
     // What is known here is not asked for.
     let before = peer.received().len();
