@@ -18,6 +18,17 @@ pub struct Answer {
     pub text: String,
 }
 
+/// An answer of which nothing was kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Its status.
+    pub status: u16,
+    /// The size of its body.
+    pub bytes: usize,
+    /// The size of the largest piece that the body was written in.
+    pub largest: usize,
+}
+
 impl Answer {
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
         Self {

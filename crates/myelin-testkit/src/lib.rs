@@ -9,9 +9,12 @@
 )]
 
 mod answer;
+mod bodies;
 mod cost;
 mod coverage;
+mod crowd;
 mod environment;
+mod hosted_room;
 mod logs;
 mod modes;
 mod network;
@@ -25,16 +28,19 @@ mod simulation;
 mod user;
 mod wait;
 
-pub use answer::{Answer, encode, text};
+pub use answer::{Answer, Measured, encode, text};
+pub use bodies::{dripping, in_pieces, silent_after};
 pub use cost::least_cost;
 pub use coverage::Coverage;
+pub use crowd::{crowded_room, fill_room};
 pub use environment::{SeededChance, TestClock};
+pub use hosted_room::HostedRoom;
 pub use modes::{run, run_federated};
 pub use network::{Network, Weather};
 pub use peer::{Peer, Received};
-pub use peer_host::HostedRoom;
+pub use peer_host::{PeerHost, Stage};
 pub use peer_room::{PeerEvent, PeerRoom, pdu};
 pub use server::{Mode, SERVER_NAME, TestServer, TestSettings};
-pub use simulation::{Course, let_pass, simulate, simulate_federation};
+pub use simulation::{Course, let_pass, simulate, simulate_federation, simulate_nodes};
 pub use user::{PASSWORD, User};
 pub use wait::wait_until;

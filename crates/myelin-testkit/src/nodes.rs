@@ -23,7 +23,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use crate::{
-    Answer,
+    Answer, Measured,
     network::{Site, SiteAnswer},
 };
 
@@ -67,18 +67,26 @@ impl Node {
 #[derive(Default)]
 pub(crate) struct Nodes {
     /// Replaced when the server restarts.
-    all: RwLock<Arc<Vec<Node>>>,
+    all: RwLock<Arc<Vec<Arc<Node>>>>,
     next: AtomicUsize,
 }
 
 impl Nodes {
-    pub(crate) fn all(&self) -> Arc<Vec<Node>> {
+    pub(crate) fn all(&self) -> Arc<Vec<Arc<Node>>> {
         self.all.read().clone()
     }
 
     /// Returns those that were there before.
-    pub(crate) fn replace(&self, nodes: Vec<Node>) -> Arc<Vec<Node>> {
+    pub(crate) fn replace(&self, nodes: Vec<Arc<Node>>) -> Arc<Vec<Arc<Node>>> {
         std::mem::replace(&mut *self.all.write(), Arc::new(nodes))
+    }
+
+    /// Takes one out, so that no more requests come to it.
+    pub(crate) fn take(&self, index: usize) -> Arc<Node> {
+        let mut nodes = self.all().to_vec();
+        let taken = nodes.remove(index);
+        self.replace(nodes);
+        taken
     }
 
     /// Hands the request to the next node's router, as its listener would.
@@ -113,6 +121,25 @@ impl Nodes {
             pieces.push(String::from_utf8(piece.to_vec()).expect("answers are UTF-8"));
         }
         pieces
+    }
+
+    /// The sizes of an answer, of which nothing is kept.
+    pub(crate) async fn measure(&self, request: Request<String>) -> Measured {
+        let answer = self.respond(request.map(Body::from)).await;
+        let status = answer.status().as_u16();
+        let (mut bytes, mut largest) = (0, 0);
+        let mut body = answer.into_body();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.expect("the answer is not broken off");
+            let piece = frame.into_data().map_or(0, |data| data.len());
+            bytes += piece;
+            largest = largest.max(piece);
+        }
+        Measured {
+            status,
+            bytes,
+            largest,
+        }
     }
 
     async fn respond(&self, request: Request<Body>) -> Response {

@@ -13,11 +13,11 @@ use ruma::{CanonicalJsonObject, OwnedServerName};
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Network, SeededChance, TestClock, TestServer,
+    Answer, Measured, Network, SeededChance, TestClock, TestServer,
     network::{Site, SiteAnswer},
 };
 
-type Handler = Arc<dyn Fn(&Request<Bytes>) -> (u16, Value) + Send + Sync>;
+type Handler = Arc<dyn Fn(&Request<Bytes>) -> Response<Body> + Send + Sync>;
 
 /// A request that the peer was sent.
 #[derive(Clone, Debug)]
@@ -101,6 +101,19 @@ impl Peer {
         path: &str,
         handler: impl Fn(&Request<Bytes>) -> (u16, Value) + Send + Sync + 'static,
     ) {
+        self.answer_with(method, path, move |request| {
+            let (status, body) = handler(request);
+            response(status, Body::from(body.to_string()))
+        });
+    }
+
+    /// The same with a body that need not be JSON, nor ever end.
+    pub fn answer_with(
+        &self,
+        method: Method,
+        path: &str,
+        handler: impl Fn(&Request<Bytes>) -> Response<Body> + Send + Sync + 'static,
+    ) {
         let handler = (method, path.to_owned(), Arc::new(handler) as Handler);
         self.handlers.write().push(handler);
     }
@@ -155,6 +168,24 @@ impl Peer {
         server.call(request).await
     }
 
+    /// As [`Peer::call`], for large answers: they are only measured.
+    pub async fn measure(
+        &self,
+        server: &TestServer,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Measured {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(body.map_or_else(String::new, |body| body.to_string()))
+            .expect("a test gives a valid path");
+        let destination = server.name().try_into().expect("the name is valid");
+        XMatrix::sign(&self.server, destination, &mut request).expect("the request can be signed");
+        server.measure(request).await
+    }
+
     /// GET; as [`Peer::call`].
     pub async fn get(&self, server: &TestServer, path: &str) -> Answer {
         self.call(server, Method::GET, path, None).await
@@ -168,6 +199,21 @@ impl Peer {
     /// PUT; as [`Peer::call`].
     pub async fn put(&self, server: &TestServer, path: &str, body: Value) -> Answer {
         self.call(server, Method::PUT, path, Some(body)).await
+    }
+
+    /// PUT of what need not be JSON: what cannot be signed is sent with the signature of an empty
+    /// body.
+    pub async fn put_text(&self, server: &TestServer, path: &str, body: String) -> Answer {
+        let destination = server.name().try_into().expect("the name is valid");
+        let request = |body| Request::put(path).body(body).expect("a valid path");
+        let mut signed = request(body.clone());
+        if XMatrix::sign(&self.server, destination, &mut signed).is_err() {
+            signed = request(String::new());
+            let empty = XMatrix::sign(&self.server, destination, &mut signed);
+            empty.expect("an empty body can be signed");
+            *signed.body_mut() = body;
+        }
+        server.call(signed).await
     }
 
     /// `PUT /_matrix/federation/v1/send/{txnId}` with a transaction id of its own.
@@ -205,19 +251,25 @@ impl Peer {
         };
         let unknown =
             json!({"errcode": "M_UNRECOGNIZED", "error": "The peer knows nothing of it."});
-        let (status, body) = handler.map_or((404, unknown), |handler| handler(request));
+        let unknown = || response(404, Body::from(unknown.to_string()));
+        let answer = handler.map_or_else(unknown, |handler| handler(request));
         if !path.starts_with("/_matrix/key/") {
             self.received.lock().push(Received {
                 method: request.method().clone(),
                 path,
                 body: serde_json::from_slice(request.body()).unwrap_or_default(),
-                status,
+                status: answer.status().as_u16(),
             });
         }
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = StatusCode::from_u16(status).expect("a test gives a status");
-        response
+        answer
     }
+}
+
+/// An answer with this status and body.
+fn response(status: u16, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).expect("a test gives a status");
+    response
 }
 
 impl Site for Peer {

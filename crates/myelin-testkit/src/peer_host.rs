@@ -1,254 +1,146 @@
-//! A room that a peer serves as an honest server does: it lets users of others in, and tells what
-//! happened before.
+//! A peer that lets users of other servers into a room of its own, as a server should; a test says
+//! where it stops in the middle of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
+use axum::body::Body;
 use bytes::Bytes;
-use http::{Method, Request};
-use myelin_core::event::{self, Event};
+use http::{Method, Request, Response};
+use myelin_core::event;
 use parking_lot::Mutex;
 use ruma::{OwnedEventId, OwnedUserId};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{PeerRoom, pdu};
+use crate::{Peer, PeerEvent, PeerRoom, in_pieces, pdu, silent_after};
 
-/// A room that its peer serves. What is appended to it is told from then on to who asks.
-pub struct HostedRoom {
-    room: Arc<Mutex<PeerRoom>>,
+const SEND_JOIN: &str = "/_matrix/federation/v2/send_join/";
+/// How much of an answer comes through a socket at once.
+const FRAME: usize = 256 * 1024;
+
+/// How far the peer helps with a join before it falls silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was asked for a template, and says nothing.
+    Template,
+    /// It was sent the join, has taken it, and says nothing.
+    Join,
+    /// It has answered so many thousandths of the room's state.
+    State(usize),
+    /// It helps to the end.
+    Whole,
 }
 
-impl PeerRoom {
-    /// From now on the peer answers what is asked about this room, as it is then: `make_join`,
-    /// `send_join`, `backfill`, `state_ids`, `state`, `event` and `get_missing_events`.
-    pub fn serve(self) -> HostedRoom {
-        let peer = self.peer.clone();
-        let hosted = HostedRoom {
-            room: Arc::new(Mutex::new(self)),
+/// A room of a peer that others may join.
+pub struct PeerHost {
+    /// The room, with those who have joined it.
+    pub room: Arc<Mutex<PeerRoom>>,
+    /// How far it helps.
+    stage: Arc<Mutex<Stage>>,
+    reached: Arc<Mutex<Vec<Stage>>>,
+}
+
+impl PeerHost {
+    /// The peer of the room answers `make_join` and `send_join` from now on.
+    pub fn new(room: PeerRoom) -> Self {
+        let peer = room.peer.clone();
+        let host = Self {
+            room: Arc::new(Mutex::new(room)),
+            stage: Arc::new(Mutex::new(Stage::Whole)),
+            reached: Arc::default(),
         };
-        let answers: [(Method, &str, Answerer); 7] = [
-            (Method::GET, "/_matrix/federation/v1/make_join/", make_join),
-            (Method::PUT, "/_matrix/federation/v2/send_join/", send_join),
-            (Method::GET, "/_matrix/federation/v1/backfill/", backfill),
-            (Method::GET, "/_matrix/federation/v1/state_ids/", state_ids),
-            (Method::GET, "/_matrix/federation/v1/state/", state),
-            (Method::GET, "/_matrix/federation/v1/event/", one_event),
-            (
-                Method::POST,
-                "/_matrix/federation/v1/get_missing_events/",
-                missing_events,
-            ),
-        ];
-        for (method, path, answer) in answers {
-            let room = hosted.room.clone();
-            peer.answer(method, path, move |request| {
-                answer(&mut room.lock(), request)
+        host.answer_templates(&peer);
+        host.answer_joins(&peer);
+        host
+    }
+
+    /// The same of a large room, whose state is told as it is now, and in pieces: the answers take
+    /// no memory that is not taken before.
+    pub fn frozen(room: PeerRoom) -> Self {
+        let peer = room.peer.clone();
+        let answer = Bytes::from(joined(&room, None));
+        let host = Self::new(room);
+        peer.answer_with(Method::PUT, SEND_JOIN, move |_| {
+            Response::new(in_pieces(answer.clone(), FRAME))
+        });
+        host
+    }
+
+    /// From now on it helps so far, and has not helped before.
+    pub fn stop_at(&self, stage: Stage) {
+        *self.stage.lock() = stage;
+        self.reached.lock().clear();
+    }
+
+    /// Whether it has come to where it was to stop.
+    pub fn has_stopped(&self) -> bool {
+        self.reached.lock().contains(&self.stage.lock())
+    }
+
+    fn answer_templates(&self, peer: &Peer) {
+        let (room, stage, reached) = (self.room.clone(), self.stage.clone(), self.reached.clone());
+        let path = "/_matrix/federation/v1/make_join/";
+        peer.answer_with(Method::GET, path, move |request| {
+            if *stage.lock() == Stage::Template {
+                reached.lock().push(Stage::Template);
+                return Response::new(silent_after(Bytes::new()));
+            }
+            let room = room.lock();
+            let user = user_of(request);
+            let event = room.make(PeerEvent {
+                state_key: Some(user.to_string()),
+                ..PeerEvent::new(&user, "m.room.member", json!({"membership": "join"}))
             });
-        }
-        hosted
+            let answer = json!({"room_version": room.version, "event": pdu(&event)});
+            Response::new(Body::from(answer.to_string()))
+        });
     }
 
-    /// The state before an event: what those before it have left.
-    fn state_before(&self, id: &str) -> BTreeMap<(String, String), OwnedEventId> {
-        let before = self.ancestors(id);
-        let mut state = BTreeMap::new();
-        for event in &self.events {
-            if let Some(key) = &event.state_key
-                && before.contains(&event.event_id)
-            {
-                let key = (event.type_str().to_owned(), key.clone());
-                state.insert(key, event.event_id.clone());
-            }
-        }
-        state
-    }
-
-    fn ancestors(&self, id: &str) -> BTreeSet<OwnedEventId> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&Event> = self.find(id).into_iter().collect();
-        while let Some(event) = open.pop() {
-            let new = event.prev_events.iter();
-            let new = new.filter(|id| found.insert((*id).clone()));
-            open.extend(new.filter_map(|id| self.find(id.as_str())));
-        }
-        found
-    }
-
-    fn find(&self, id: &str) -> Option<&Event> {
-        let mut events = self.events.iter();
-        events.find(|event| event.event_id == id)
-    }
-
-    /// What vouches for these events, without them.
-    fn auth_chain<'a>(&self, ids: impl Iterator<Item = &'a OwnedEventId>) -> Vec<&Event> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&Event> = ids.filter_map(|id| self.find(id.as_str())).collect();
-        while let Some(event) = open.pop() {
-            let new = event.auth_events.iter();
-            let new = new.filter(|id| found.insert((*id).clone()));
-            open.extend(new.filter_map(|id| self.find(id.as_str())));
-        }
-        let chain = self.events.iter();
-        chain
-            .filter(|event| found.contains(&event.event_id))
-            .collect()
-    }
-
-    /// Events and what they come after, the deepest first.
-    fn back_from(&self, ids: Vec<String>, limit: usize) -> Vec<&Event> {
-        let mut seen = BTreeSet::new();
-        let mut open: VecDeque<String> = ids.into();
-        let mut found = Vec::new();
-        while let Some(id) = open.pop_front() {
-            if let Some(event) = self.find(&id).filter(|_| seen.insert(id)) {
-                found.push(event);
-                open.extend(event.prev_events.iter().map(ToString::to_string));
-            }
-        }
-        found.sort_by_key(|event| std::cmp::Reverse(event.depth));
-        found.truncate(limit);
-        found
+    fn answer_joins(&self, peer: &Peer) {
+        let (room, stage, reached) = (self.room.clone(), self.stage.clone(), self.reached.clone());
+        peer.answer_with(Method::PUT, SEND_JOIN, move |request| {
+            let mut room = room.lock();
+            let answer = joined(&room, Some(request.body()));
+            let join = event::parse(request.body(), &room.version).expect("it is an event");
+            room.take(&join);
+            let stage = *stage.lock();
+            let body = match stage {
+                Stage::Join => silent_after(Bytes::new()),
+                Stage::State(thousandths) => {
+                    let mut answer = Bytes::from(answer);
+                    answer.truncate(answer.len() * thousandths / 1_000);
+                    silent_after(answer)
+                }
+                Stage::Template | Stage::Whole => Body::from(answer),
+            };
+            reached.lock().push(stage);
+            Response::new(body)
+        });
     }
 }
 
-impl HostedRoom {
-    /// Changes the room.
-    pub fn change<T>(&self, change: impl FnOnce(&mut PeerRoom) -> T) -> T {
-        change(&mut self.room.lock())
+/// What is answered to an event by which a user joins a room as it was before, perhaps with the
+/// event.
+fn joined(room: &PeerRoom, event: Option<&[u8]>) -> String {
+    let current: HashSet<&OwnedEventId> = room.state.values().collect();
+    let (mut state, mut auth_chain) = (Vec::new(), Vec::new());
+    for event in &room.events {
+        if current.contains(&event.event_id) {
+            state.push(&*event.json);
+        } else if event.is_state() {
+            auth_chain.push(&*event.json);
+        }
     }
-
-    /// The room as it is now.
-    pub fn now(&self) -> PeerRoom {
-        self.room.lock().clone()
-    }
-}
-
-type Answerer = fn(&mut PeerRoom, &Request<Bytes>) -> (u16, Value);
-
-fn make_join(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let user: OwnedUserId = segment(request, 6).try_into().expect("a user id");
-    let mut copy = room.clone();
-    let join = json!({"membership": "join"});
-    let event = copy.set(&user, "m.room.member", user.as_str(), join);
-    (
-        200,
-        json!({"room_version": room.version, "event": pdu(&event)}),
+    let event = event.map(String::from_utf8_lossy);
+    let event = event.map_or_else(String::new, |event| format!(r#","event":{event}"#));
+    format!(
+        r#"{{"state":[{}],"auth_chain":[{}],"members_omitted":false{event}}}"#,
+        state.join(","),
+        auth_chain.join(","),
     )
 }
 
-fn send_join(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let join = event::parse(request.body(), &room.version).expect("a join");
-    let state: Vec<OwnedEventId> = room.state.values().cloned().collect();
-    let told = json!({
-        "event": pdu(&join),
-        "state": pdus(state.iter().filter_map(|id| room.find(id.as_str()))),
-        "auth_chain": pdus(room.auth_chain(state.iter().chain(&join.auth_events))),
-    });
-    room.take(&join);
-    (200, told)
-}
-
-fn backfill(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let limit = parameters(request, "limit").pop();
-    let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(10);
-    let told = room.back_from(parameters(request, "v"), limit);
-    let name = &room.peer.server.name;
-    let answer = json!({"origin": name, "origin_server_ts": 1, "pdus": pdus(told)});
-    (200, answer)
-}
-
-fn state_ids(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let Some(state) = told_state(room, request) else {
-        return unknown();
-    };
-    let chain = room.auth_chain(state.iter());
-    let chain: Vec<&OwnedEventId> = chain.iter().map(|event| &event.event_id).collect();
-    (200, json!({"pdu_ids": state, "auth_chain_ids": chain}))
-}
-
-fn state(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let Some(state) = told_state(room, request) else {
-        return unknown();
-    };
-    let events = state.iter().filter_map(|id| room.find(id.as_str()));
-    let chain = pdus(room.auth_chain(state.iter()));
-    (200, json!({"pdus": pdus(events), "auth_chain": chain}))
-}
-
-fn one_event(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let Some(event) = room.find(&segment(request, 5)) else {
-        return unknown();
-    };
-    let name = &room.peer.server.name;
-    let answer = json!({"origin": name, "origin_server_ts": 1, "pdus": [pdu(event)]});
-    (200, answer)
-}
-
-fn missing_events(room: &mut PeerRoom, request: &Request<Bytes>) -> (u16, Value) {
-    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-    let ids = |key: &str| -> BTreeSet<String> {
-        let ids = body[key].as_array().into_iter().flatten();
-        let ids = ids.filter_map(|id| Some(id.as_str()?.to_owned()));
-        ids.collect()
-    };
-    let limit = body["limit"].as_u64().unwrap_or(10);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let earliest = ids("earliest_events");
-    let mut known = earliest.clone();
-    for id in &earliest {
-        known.extend(room.ancestors(id).iter().map(ToString::to_string));
-    }
-    let latest = ids("latest_events");
-    let mut told = room.back_from(latest.iter().cloned().collect(), usize::MAX);
-    told.retain(|event| {
-        let id = event.event_id.as_str();
-        !known.contains(id) && !latest.contains(id)
-    });
-    told.truncate(limit);
-    told.reverse();
-    (200, json!({"events": pdus(told)}))
-}
-
-fn told_state(room: &PeerRoom, request: &Request<Bytes>) -> Option<Vec<OwnedEventId>> {
-    let id = parameters(request, "event_id").pop()?;
-    room.find(&id)?;
-    Some(room.state_before(&id).into_values().collect())
-}
-
-fn unknown() -> (u16, Value) {
-    let error = "The peer knows no such event.";
-    (404, json!({"errcode": "M_NOT_FOUND", "error": error}))
-}
-
-fn pdus<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Value> {
-    events.into_iter().map(pdu).collect()
-}
-
-/// A part of the path, counted from 1.
-fn segment(request: &Request<Bytes>, index: usize) -> String {
-    let segment = request.uri().path().split('/').nth(index);
-    decode(segment.unwrap_or_default())
-}
-
-fn parameters(request: &Request<Bytes>, name: &str) -> Vec<String> {
-    let query = request.uri().query().unwrap_or_default();
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let wanted = pairs.filter(|(key, _)| *key == name);
-    wanted.map(|(_, value)| decode(value)).collect()
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut left = text.bytes();
-    while let Some(byte) = left.next() {
-        if byte == b'%' {
-            let digits: String = left.by_ref().take(2).map(char::from).collect();
-            bytes.extend(u8::from_str_radix(&digits, 16));
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).expect("a path of text")
+fn user_of(request: &Request<Bytes>) -> OwnedUserId {
+    let user = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let user = user.replace("%40", "@").replace("%3A", ":");
+    user.try_into().expect("the path names a user")
 }

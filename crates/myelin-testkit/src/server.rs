@@ -23,7 +23,7 @@ use ruma::OwnedServerName;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
-use crate::{Answer, Network, TestClock, User, logs, nodes::Nodes, proxy};
+use crate::{Answer, Measured, Network, TestClock, User, logs, nodes::Nodes, proxy};
 
 /// The name of a server that was not given another.
 pub const SERVER_NAME: &str = "localhost";
@@ -207,6 +207,10 @@ impl TestServer {
         self.nodes.pieces(whole(request, "")).await
     }
 
+    pub(crate) async fn measure(&self, request: Request<String>) -> Measured {
+        self.nodes.measure(request).await
+    }
+
     /// The clock of all nodes.
     pub fn clock(&self) -> &TestClock {
         &self.clock
@@ -276,6 +280,17 @@ impl TestServer {
         let nodes = self.nodes.replace(Vec::new());
         for node in nodes.iter() {
             node.kill().await;
+        }
+    }
+
+    /// Ends one of the nodes so, while the others go on.
+    pub async fn kill_node(&self, index: usize) {
+        self.was_killed.store(true, Ordering::Relaxed);
+        let node = self.nodes.take(index);
+        node.kill().await;
+        if self.simulated_nodes.is_some() {
+            // It may have been about to commit what the others have queued in the same store.
+            node.app.store.drive();
         }
     }
 

@@ -13,9 +13,18 @@ pub use world::{Course, simulate_federation};
 
 /// Runs the test on a simulated server and gives back what it found.
 pub fn simulate<T>(seed: u64, test: impl AsyncFnOnce(&TestServer) -> T) -> T {
+    simulate_nodes((1, seed), test)
+}
+
+/// The same with so many nodes over one store.
+pub fn simulate_nodes<T>(
+    (nodes, seed): (usize, u64),
+    test: impl AsyncFnOnce(&TestServer) -> T,
+) -> T {
     in_simulated_time(async {
-        let server =
-            TestServer::start_simulated(&Arc::default(), SERVER_NAME, (1, seed), Vec::new()).await;
+        let network = Arc::default();
+        let nodes = (nodes, seed);
+        let server = TestServer::start_simulated(&network, SERVER_NAME, nodes, Vec::new()).await;
         let found = test(&server).await;
         server.stop().await;
         found

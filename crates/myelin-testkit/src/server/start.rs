@@ -31,7 +31,7 @@ impl TestServer {
             None if self.mode == Mode::TwoNodes => 2,
             None => 1,
         };
-        let mut nodes: Vec<Node> = Vec::new();
+        let mut nodes: Vec<Arc<Node>> = Vec::new();
         for _ in 0..count {
             // The nodes of a simulated server share one store, for only one can have the file.
             let shared = nodes.first().filter(|_| self.simulated_nodes.is_some());
@@ -39,7 +39,7 @@ impl TestServer {
                 Some(store) => store,
                 None => self.open_store(count > 1).await,
             };
-            nodes.push(self.start_node(store).await);
+            nodes.push(Arc::new(self.start_node(store).await));
         }
         self.nodes.replace(nodes);
         let site = Arc::downgrade(&(self.nodes.clone() as Arc<dyn Site>));
