@@ -30,8 +30,9 @@ use crate::{
 const SLICE: usize = 1_000;
 /// Servers whose counts go into the set that publishes the room; those of more go before it.
 const SERVERS_MAX: usize = 800;
-/// How long a node may take to write what stands beside the state.
-const LEASE_MS: i64 = 120_000;
+/// How long a node may take to write one slice of what stands beside the state. Who tries again
+/// after a kill waits for so long at most.
+const LEASE_MS: i64 = 15_000;
 /// How often another node looks whether that is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Who is what in the state.
@@ -148,7 +149,9 @@ impl Rooms {
     }
 
     async fn commit_slice(&self, lease: &mut Lease, mut writes: WriteSet) -> StoreResult<()> {
-        let advanced = followers::advance(&mut writes, lease, lease.cursor());
+        let until_ms = self.server.now_ms().cast_signed() + LEASE_MS;
+        let longer = lease.clone().prolonged(until_ms);
+        let advanced = followers::advance(&mut writes, &longer, longer.cursor());
         self.store.commit_patiently(writes).await?;
         *lease = advanced;
         Ok(())
@@ -204,14 +207,21 @@ impl Rooms {
         Ok(members)
     }
 
-    /// By how much the number of joined users of each server differs from what is stored.
+    /// By how much the number of joined users of each server differs from what is stored. This
+    /// server comes last: by its own count it knows whether it is in the room.
     async fn count_changes(&self, room: i64, members: &Members) -> StoreResult<Vec<(i64, i64)>> {
         let mut changes = members.servers.clone();
         for server in room_servers::list(&mut self.store.read(), room).await? {
             *changes.entry(server.server).or_default() -= server.joined;
         }
-        changes.retain(|_, more| *more != 0);
-        Ok(changes.into_iter().collect())
+        let own = self
+            .store
+            .find_interned(self.server.name.as_bytes())
+            .await?;
+        let mut changes: Vec<(i64, i64)> = changes.into_iter().collect();
+        changes.retain(|(_, more)| *more != 0);
+        changes.sort_by_key(|(server, _)| Some(*server) == own);
+        Ok(changes)
     }
 
     /// Whether events of a room are made here: a user of this server is joined, or nobody at all
