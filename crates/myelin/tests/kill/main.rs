@@ -1,7 +1,7 @@
 //! Sixteen clients send, the server is killed at a random moment and started again, over and over;
 //! nothing that was acknowledged may be lost, doubled or moved.
 //!
-//! Start reading at [`experiment`]. `MYELIN_KILL_ROUNDS` sets the number of rounds, 20 if not set;
+//! Start reading at [`experiment`]; joins of rooms of other servers are cut off in [`joining`]. `MYELIN_KILL_ROUNDS` sets the number of rounds, 20 if not set;
 //! `MYELIN_KILL_SEED` repeats the moments of an earlier run, which has printed its seed.
 #![expect(
     clippy::print_stdout,
@@ -9,7 +9,10 @@
 )]
 #![expect(clippy::unwrap_used, reason = "all of this is one test")]
 
+#[path = "../interop/authority.rs"]
+mod authority;
 mod experiment;
+mod joining;
 mod load;
 mod observer;
 mod reading;
@@ -60,6 +63,21 @@ fn nothing_acknowledged_is_lost_on_postgres() {
         experiment.round(round, blow, &mut chance);
     }
     experiment.finish();
+}
+
+#[test]
+fn a_join_is_whole_or_can_be_repeated_on_sqlite() {
+    joining::kill_joining_servers(rounds() / 4, None, &mut chance());
+}
+
+#[test]
+fn a_join_is_whole_or_can_be_repeated_on_postgres() {
+    let Some(cluster) = Cluster::private() else {
+        println!("skipped: PostgreSQL is not installed");
+        return;
+    };
+    let database = cluster.database();
+    joining::kill_joining_servers(rounds() / 4, Some(database.url()), &mut chance());
 }
 
 fn rounds() -> u32 {
