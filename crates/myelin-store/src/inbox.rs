@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    LogKind, LogWrite, OnConflict, Read, Row, StoreResult, Table, Value, WriteSet, bytes,
+    LogKind, LogWrite, OnConflict, Param, Read, Row, StoreResult, Table, Value, WriteSet, bytes,
     events::{encode_json, json_at},
     int,
 };
@@ -94,12 +94,18 @@ pub fn delete(writes: &mut WriteSet, received: &Received) {
     writes.delete(&INBOX, received.key());
 }
 
-/// The rooms that have something to be worked off by now, at most `limit`.
-pub async fn list_rooms(read: &mut Read, now_ms: i64, limit: i64) -> StoreResult<Vec<i64>> {
-    let sql = "SELECT DISTINCT room FROM inbox WHERE due_ms <= $1 ORDER BY room LIMIT $2";
-    let rows = read
-        .query(INBOX.name, sql, &[now_ms.into(), limit.into()])
-        .await?;
+/// The rooms but these that have something to be worked off by now, those first that have waited
+/// longest, at most `limit`.
+pub async fn list_rooms(
+    read: &mut Read,
+    now_ms: i64,
+    but: &[i64],
+    limit: i64,
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT room FROM inbox WHERE due_ms <= $1 AND NOT (room = ANY($2))
+               GROUP BY room ORDER BY MIN(due_ms), room LIMIT $3";
+    let parameters = [now_ms.into(), Param::Ints(but.to_vec()), limit.into()];
+    let rows = read.query(INBOX.name, sql, &parameters).await?;
     rows.iter().map(|row| row.int(0)).collect()
 }
 
@@ -110,7 +116,10 @@ pub async fn next_due(read: &mut Read) -> StoreResult<Option<i64>> {
     row.map(|row| row.int(0)).transpose()
 }
 
-/// What a room has to be worked off by now, in the order of its arrival, at most `limit`.
+/// What a room has to be worked off by now, at most `limit`, in the order of its arrival. Where
+/// there is more, each server has the same share: whoever sends a lot holds up nobody else.
+///
+/// Cost: what the room has to be worked off.
 pub async fn list_due(
     read: &mut Read,
     room: i64,
@@ -118,18 +127,24 @@ pub async fn list_due(
     limit: i64,
 ) -> StoreResult<Vec<Received>> {
     let sql = "SELECT room, id, origin, received_ms, place, failures, due_ms, json FROM inbox
-               WHERE room = $1 AND due_ms <= $2 ORDER BY received_ms, place LIMIT $3";
+               WHERE room = $1 AND (id, origin) IN (
+                   SELECT id, origin FROM (
+                       SELECT id, origin, received_ms, place, ROW_NUMBER() OVER (
+                           PARTITION BY origin ORDER BY received_ms, place
+                       ) AS turn FROM inbox WHERE room = $1 AND due_ms <= $2
+                   ) AS waiting ORDER BY turn, received_ms, place LIMIT $3
+               ) ORDER BY received_ms, place";
     let parameters = [room.into(), now_ms.into(), limit.into()];
     let rows = read.query(INBOX.name, sql, &parameters).await?;
     rows.iter().map(from_row).collect()
 }
 
-/// How many events of a room wait, counted up to `limit`.
-pub async fn count(read: &mut Read, room: i64, limit: i64) -> StoreResult<i64> {
+/// How many events of a room that a server has sent wait, counted up to `limit`.
+pub async fn count(read: &mut Read, room: i64, origin: i64, limit: i64) -> StoreResult<i64> {
     let sql = "SELECT COUNT(*) FROM (
-                   SELECT 1 FROM inbox WHERE room = $1 LIMIT $2
+                   SELECT 1 FROM inbox WHERE room = $1 AND origin = $2 LIMIT $3
                ) AS waiting";
-    let parameters = [room.into(), limit.into()];
+    let parameters = [room.into(), origin.into(), limit.into()];
     let row = read.query_one(INBOX.name, sql, &parameters).await?;
     row.map_or(Ok(0), |row| row.int(0))
 }
@@ -187,14 +202,16 @@ mod tests {
             wake(&mut writes);
             nodes.one.commit(writes).await.unwrap();
 
-            assert_eq!(list_rooms(&mut read, 100, 9).await.unwrap(), [1]);
-            assert_eq!(list_rooms(&mut read, 600, 9).await.unwrap(), [1, 2]);
+            assert_eq!(list_rooms(&mut read, 100, &[], 9).await.unwrap(), [1]);
+            assert_eq!(list_rooms(&mut read, 600, &[], 9).await.unwrap(), [1, 2]);
+            assert_eq!(list_rooms(&mut read, 600, &[1, 7], 9).await.unwrap(), [2]);
             let due = list_due(&mut read, 1, 100, 9).await.unwrap();
             assert_eq!(due, [first.clone(), second.clone()]);
             let due = list_due(&mut read, 1, 500, 2).await.unwrap();
             assert_eq!(due, [first.clone(), later.clone()]);
-            assert_eq!(count(&mut read, 1, 9).await.unwrap(), 3);
-            assert_eq!(count(&mut read, 1, 2).await.unwrap(), 2);
+            assert_eq!(count(&mut read, 1, 7, 9).await.unwrap(), 3);
+            assert_eq!(count(&mut read, 1, 7, 2).await.unwrap(), 2);
+            assert_eq!(count(&mut read, 1, 8, 9).await.unwrap(), 0);
 
             let again = Received {
                 failures: 1,
@@ -208,6 +225,27 @@ mod tests {
             assert_eq!(next_due(&mut read).await.unwrap(), Some(500));
             let due = list_due(&mut read, 1, 1_000, 9).await.unwrap();
             assert_eq!(due, [again, later]);
+            nodes.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sends_a_lot_takes_nobodys_turn() {
+        for nodes in test_stores::both().await {
+            let mut read = nodes.two.read();
+            let mut writes = WriteSet::new();
+            let many: Vec<_> = (0..9).map(|n| received(&format!("$m{n}"), n, 0)).collect();
+            let few = [("$x", 50, 8), ("$y", 60, 8), ("$z", 40, 9)];
+            let few = few.map(|(id, received_ms, origin)| Received {
+                origin,
+                ..received(id, received_ms, 0)
+            });
+            let rows = many.iter().chain(&few);
+            rows.for_each(|row| put(&mut writes, row));
+            nodes.one.commit(writes).await.unwrap();
+            let due = list_due(&mut read, 1, 0, 6).await.unwrap();
+            let ids: Vec<&str> = due.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(ids, ["$m0", "$m1", "$m2", "$z", "$x", "$y"]);
             nodes.close().await;
         }
     }

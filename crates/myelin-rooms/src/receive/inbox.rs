@@ -2,12 +2,13 @@
 //!
 //! A room's events are taken in the order of their arrival, and again in the order of their graph
 //! where that is another. What cannot be judged yet, for want of keys or of events before it, waits
-//! for its next attempt and holds up nothing but what depends on it. Working one off twice does
-//! nothing the second time, so a node that ends loses nothing.
+//! for help (`help.rs`) or its next attempt, and holds up nothing but what depends on it. Working one
+//! off twice does nothing the second time, so a node that ends loses nothing.
 
+mod help;
 mod leases;
 
-use std::{collections::BTreeSet, error::Error, pin::pin, time::Duration};
+use std::{collections::BTreeSet, error::Error, pin::pin, sync::Arc, time::Duration};
 
 use myelin_core::event::Event;
 use myelin_store::{
@@ -19,8 +20,8 @@ use ruma::{OwnedRoomId, OwnedServerName, RoomVersionId};
 use serde_json::value::RawValue;
 use tokio::{task::JoinSet, time::sleep};
 
-use self::leases::Leases;
-use super::{Outcome, ReceiveError, missing::Asked};
+use self::{help::Helpers, leases::Leases};
+use super::{Outcome, ReceiveError};
 use crate::{PduError, Rooms, numbers::parse};
 
 /// Rooms that a node works on at once.
@@ -66,11 +67,14 @@ impl Rooms {
         let watch = self.store.live().watch();
         watch.add(INBOX_SUBJECT);
         let mut leases = Leases::default();
+        let helpers = Arc::<Helpers>::default();
         let mut work: JoinSet<(i64, StoreResult<()>)> = JoinSet::new();
         let mut busy = BTreeSet::new();
         loop {
             let mark = watch.mark();
-            let started = self.start_rooms(&mut leases, &mut work, &mut busy).await;
+            let started = self
+                .start_rooms((&mut leases, &helpers), &mut work, &mut busy)
+                .await;
             let waits = started.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn Error, "the inbox must wait");
                 true
@@ -98,6 +102,7 @@ impl Rooms {
             }
         }
         work.shutdown().await;
+        self.end_help(&helpers).await;
         leases.release(&self.store).await;
     }
 
@@ -105,23 +110,24 @@ impl Rooms {
     /// nobody will wake us for.
     async fn start_rooms(
         &self,
-        leases: &mut Leases,
+        (leases, helpers): (&mut Leases, &Arc<Helpers>),
         work: &mut JoinSet<(i64, StoreResult<()>)>,
         busy: &mut BTreeSet<i64>,
     ) -> StoreResult<bool> {
         let now_ms = self.now_ms();
         let mut read = self.store.read();
         let limit = i64::try_from(2 * ROOMS_MAX).unwrap_or(i64::MAX);
-        for room in inbox::list_rooms(&mut read, now_ms, limit).await? {
+        let in_work: Vec<i64> = busy.iter().copied().collect();
+        for room in inbox::list_rooms(&mut read, now_ms, &in_work, limit).await? {
             if busy.len() >= ROOMS_MAX {
                 return Ok(false);
             }
-            if busy.contains(&room) || !leases.hold(&self.store, room, now_ms).await? {
+            if !leases.hold(&self.store, room, now_ms).await? {
                 continue;
             }
             busy.insert(room);
-            let rooms = self.clone();
-            work.spawn(async move { (room, rooms.work_off_room(room).await) });
+            let (rooms, helpers) = (self.clone(), Arc::clone(helpers));
+            work.spawn(async move { (room, rooms.work_off_room(room, &helpers).await) });
         }
         if busy.is_empty() {
             self.forget_transactions(now_ms).await?;
@@ -144,7 +150,7 @@ impl Rooms {
         Ok(())
     }
 
-    async fn work_off_room(&self, room: i64) -> StoreResult<()> {
+    async fn work_off_room(&self, room: i64, helpers: &Arc<Helpers>) -> StoreResult<()> {
         loop {
             let mut read = self.store.read();
             let batch = inbox::list_due(&mut read, room, self.now_ms(), BATCH).await?;
@@ -162,7 +168,7 @@ impl Rooms {
                         room_id,
                         version,
                     };
-                    self.work_off_batch(&place, batch).await?;
+                    self.work_off_batch((&place, helpers), batch).await?;
                 }
                 _ if self.is_joining(&mut read, room).await? => self.hold_all(&batch).await?,
                 // Everybody here has left since.
@@ -187,7 +193,11 @@ impl Rooms {
         Ok(())
     }
 
-    async fn work_off_batch(&self, place: &Place, batch: Vec<Received>) -> StoreResult<()> {
+    async fn work_off_batch(
+        &self,
+        (place, helpers): (&Place, &Arc<Helpers>),
+        batch: Vec<Received>,
+    ) -> StoreResult<()> {
         let batch = self.let_through(place, batch).await?;
         let mut stuck = self.verify_batch(place, batch).await?;
         loop {
@@ -197,16 +207,15 @@ impl Rooms {
                 let taken = self
                     .receive_waiting(&waiting.event, &waiting.received)
                     .await;
-                left.extend(still_missing(taken)?.map(|error| (waiting, error)));
+                left.extend(still_missing(taken)?.map(|_| waiting));
             }
             if left.is_empty() {
                 return Ok(());
             }
             if left.len() == before {
-                let (first, error) = left.remove(0);
-                self.help(place, first, error).await?;
+                return self.seek_help((place, helpers), left).await;
             }
-            stuck = left.into_iter().map(|(waiting, _)| waiting).collect();
+            stuck = left;
         }
     }
 
@@ -257,33 +266,6 @@ impl Rooms {
             }
         }
         Ok(events)
-    }
-
-    /// Fetches what an event needs and enters it; if that cannot be had, the event waits.
-    async fn help(&self, place: &Place, waiting: Waiting, error: ReceiveError) -> StoreResult<()> {
-        let Waiting { received, event } = waiting;
-        let origin = self.store.interned(&[received.origin]).await?.pop();
-        let origin = origin.as_deref().and_then(parse::<OwnedServerName>);
-        let Some(origin) = origin else {
-            return self.postpone(received, &error).await;
-        };
-        let asked = self.fetch_missing(place, &origin, &event, &error).await?;
-        let taken = self.receive_waiting(&event, &received).await;
-        let Some(error) = still_missing(taken)? else {
-            return Ok(());
-        };
-        if asked == Asked::Unanswered {
-            return self.postpone(received, &error).await;
-        }
-        // What comes before it cannot be had, perhaps there is too much of it: then the state does.
-        let Some(root) = self.fetch_state(place, &origin, &event).await? else {
-            return self.postpone(received, &error).await;
-        };
-        let taken = self.receive_across_gap(&event, &received, root).await;
-        match still_missing(taken)? {
-            None => Ok(()),
-            Some(error) => self.postpone(received, &error).await,
-        }
     }
 
     /// Leaves an event for a later attempt, or gives it up.

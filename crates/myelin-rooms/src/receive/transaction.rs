@@ -18,8 +18,9 @@ use serde_json::value::RawValue;
 
 use crate::Rooms;
 
-/// Events of one room that may wait to be worked off; a server that sends more is to wait itself.
-const WAITING_MAX: i64 = 5_000;
+/// Events of one room by one server that may wait to be worked off; a server that sends more is to
+/// wait itself, and no other with it.
+const WAITING_MAX: i64 = 1_000;
 
 /// What another server sends at once.
 #[derive(Debug)]
@@ -107,7 +108,8 @@ impl Rooms {
                 continue;
             };
             if !targets.contains_key(&room_id) {
-                let found = self.target(read, &room_id, transaction.origin).await?;
+                let server = (transaction.origin, origin);
+                let found = self.target(read, &room_id, server).await?;
                 targets.insert(room_id.clone(), found);
             }
             let Some(target) = targets.get(&room_id).cloned().flatten() else {
@@ -146,13 +148,13 @@ impl Rooms {
         &self,
         read: &mut Read,
         room_id: &OwnedRoomId,
-        origin: &ServerName,
+        (origin, origin_number): (&ServerName, i64),
     ) -> StoreResult<Option<Target>> {
         let Some(room) = self.find_number(room_id).await? else {
             return Ok(None);
         };
         if !self.is_here(read, room).await? {
-            return self.joining_target(read, room).await;
+            return self.joining_target(read, (room, origin_number)).await;
         }
         let Some(row) = rooms::find(read, room).await? else {
             return Ok(None);
@@ -161,7 +163,7 @@ impl Rooms {
             return Ok(None);
         };
         let refused = if self.row_lets_server(read, &row, origin).await? {
-            refused_for_now(read, room).await?
+            refused_for_now(read, (room, origin_number)).await?
         } else {
             Some("the room keeps your server out")
         };
@@ -174,7 +176,11 @@ impl Rooms {
 
     /// The same of a room that somebody here is about to come into: the others believe that they
     /// are in it already, and send an event once. Whom the room keeps out is seen when it is here.
-    async fn joining_target(&self, read: &mut Read, room: i64) -> StoreResult<Option<Target>> {
+    async fn joining_target(
+        &self,
+        read: &mut Read,
+        (room, origin): (i64, i64),
+    ) -> StoreResult<Option<Target>> {
         let now_ms = self.server.now_ms().cast_signed();
         let version = joining_rooms::find(read, room, now_ms).await?;
         let version = version.and_then(|version| RoomVersionId::try_from(version).ok());
@@ -184,7 +190,7 @@ impl Rooms {
         Ok(Some(Target {
             room,
             version,
-            refused: refused_for_now(read, room).await?,
+            refused: refused_for_now(read, (room, origin)).await?,
         }))
     }
 
@@ -216,8 +222,12 @@ fn received(
     }
 }
 
-async fn refused_for_now(read: &mut Read, room: i64) -> StoreResult<Option<&'static str>> {
-    let is_too_much = inbox::count(read, room, WAITING_MAX).await? >= WAITING_MAX;
+async fn refused_for_now(
+    read: &mut Read,
+    (room, origin): (i64, i64),
+) -> StoreResult<Option<&'static str>> {
+    let waiting = inbox::count(read, room, origin, WAITING_MAX).await?;
+    let is_too_much = waiting >= WAITING_MAX;
     Ok(is_too_much.then_some("too much waits to be worked off; send it again later"))
 }
 
