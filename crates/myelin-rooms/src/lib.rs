@@ -83,7 +83,8 @@ pub use verify::PduError;
 pub use visibility::{AccessError, EventNear, RoomView, Standing, VisibleEvent};
 
 use crate::{
-    acl::ServerAcls, backfill::Backfills, head::Heads, membership::RemoteWork, summary::RemoteRooms,
+    acl::ServerAcls, backfill::Backfills, head::Heads, membership::RemoteWork, snapshot::AllHeld,
+    summary::RemoteRooms,
 };
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
@@ -98,6 +99,7 @@ pub struct Rooms {
     acls: Arc<ServerAcls>,
     remote: Arc<RemoteWork>,
     backfills: Arc<Backfills>,
+    snapshots_held: AllHeld,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
     /// How many local changes of power or membership resolutions have undone.
@@ -117,6 +119,7 @@ impl Rooms {
             acls: Arc::default(),
             remote: Arc::default(),
             backfills: Arc::default(),
+            snapshots_held: AllHeld::default(),
             newest_creation_ms: Arc::default(),
             undone_changes: Arc::default(),
         }

@@ -5,6 +5,8 @@
 //! finds what is stored.
 
 mod graph;
+mod held;
+mod read;
 mod store;
 mod verification;
 
@@ -24,13 +26,15 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, RoomVers
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
-use self::verification::{Checked, Unverified};
+pub(crate) use self::{held::AllHeld, read::ReadError};
+use self::{
+    held::Held,
+    verification::{Checked, Unverified},
+};
 use crate::{Rooms, verify::join};
 
 /// Events that are verified together.
 const BATCH: usize = 500;
-/// The most bytes of events that one snapshot may have: some 100,000 members.
-const BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Events whose rows are read together.
 const CHUNK: usize = 500;
 
@@ -40,6 +44,9 @@ pub enum SnapshotError {
     /// It is larger than what this server takes.
     #[error("the state is larger than this server takes")]
     TooLarge,
+    /// Too many others are being read.
+    #[error("this server is told of too much at once; it can be tried again later")]
+    TooMuch,
     /// Its events do not make a state.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
@@ -65,7 +72,7 @@ pub struct Snapshot {
     found: HashMap<OwnedEventId, Found>,
     /// What could not be verified for want of keys.
     unverified: Vec<Unverified>,
-    bytes: usize,
+    held: Held,
     /// What was no event, or not one that holds.
     left_out: usize,
 }
@@ -103,7 +110,7 @@ impl Rooms {
             checks: JoinSet::new(),
             found: HashMap::new(),
             unverified: Vec::new(),
-            bytes: 0,
+            held: Held::nothing(&self.snapshots_held),
             left_out: 0,
         }
     }
@@ -113,10 +120,7 @@ impl Snapshot {
     /// Takes note of an event, which is verified soon. One that does not hold is left out; what
     /// that means for the others is seen at the end.
     pub async fn tell(&mut self, place: Place, pdu: Box<RawValue>) -> Result<(), SnapshotError> {
-        self.bytes += pdu.get().len();
-        if self.bytes > BYTES_MAX {
-            return Err(SnapshotError::TooLarge);
-        }
+        self.held.add(pdu.get().len())?;
         self.waiting.push((place, pdu));
         if self.waiting.len() >= BATCH {
             self.verify_waiting().await;

@@ -28,7 +28,7 @@ use tokio::{
 
 pub(crate) use self::outside::Outside;
 use self::template::{Template, Wanted};
-use crate::{Rooms, SnapshotError};
+use crate::{Rooms, SnapshotError, snapshot::ReadError};
 
 /// Why other servers did not do what was asked of them.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,14 @@ impl RemoteError {
     fn of_snapshot(server: &ServerName, error: SnapshotError) -> Self {
         match error {
             SnapshotError::Store(error) => Self::Store(error),
+            error => Self::unusable(server, error),
+        }
+    }
+
+    fn of_reading(server: &ServerName, error: ReadError) -> Self {
+        match error {
+            ReadError::Federation(error) => Self::of_request(server, error),
+            ReadError::Snapshot(error) => Self::of_snapshot(server, error),
             error => Self::unusable(server, error),
         }
     }

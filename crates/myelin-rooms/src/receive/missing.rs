@@ -16,7 +16,7 @@ use super::{
     Outcome, ReceiveError,
     inbox::{Place, still_missing},
 };
-use crate::{Rooms, Snapshot, SnapshotError};
+use crate::{Rooms, Snapshot, SnapshotError, snapshot::ReadError};
 
 /// Events between what is known and what came that are asked for at once.
 const MISSING_MAX: u32 = 50;
@@ -38,6 +38,11 @@ const EVENT_LIMITS: Limits = Limits {
 const STATE_LIMITS: Limits = Limits {
     time: Duration::from_mins(2),
     bytes: 128 * 1024 * 1024,
+};
+/// The same of the ids of its events.
+const IDS_LIMITS: Limits = Limits {
+    time: Duration::from_mins(1),
+    bytes: 8 * 1024 * 1024,
 };
 /// Events of a state that are asked for one by one; of more, the whole state is.
 const SINGLY_MAX: usize = 10;
@@ -105,7 +110,7 @@ impl Rooms {
         let request = get_room_state_ids::v1::Request::new(event_id, room_id);
         let ids = match self
             .federation
-            .ask_within(origin, request, STATE_LIMITS)
+            .ask_within(origin, request, IDS_LIMITS)
             .await
         {
             Ok(ids) => ids,
@@ -116,11 +121,14 @@ impl Rooms {
         };
         let mut snapshot = self.snapshot(&place.room_id, &place.version);
         let mut missing = Vec::new();
-        for (part, ids) in [
-            (Part::State, &ids.pdu_ids),
-            (Part::AuthChain, &ids.auth_chain_ids),
+        for (part, mut ids) in [
+            (Part::State, ids.pdu_ids),
+            (Part::AuthChain, ids.auth_chain_ids),
         ] {
-            let unknown = snapshot.tell_known(part, ids).await?.into_iter();
+            // Whoever names one a thousand times shall not have it read a thousand times.
+            ids.sort_unstable();
+            ids.dedup();
+            let unknown = snapshot.tell_known(part, &ids).await?.into_iter();
             missing.extend(unknown.map(|id| (part, id)));
         }
         // Most of a state is known as a rule, and a large one is not sent again for the rest.
@@ -177,32 +185,22 @@ impl Rooms {
     ) -> StoreResult<bool> {
         let (room_id, event_id) = (event.room_id.clone(), event.event_id.clone());
         let request = get_room_state::v1::Request::new(event_id, room_id);
-        let state = match self
+        let pieces = self
             .federation
-            .ask_within(origin, request, STATE_LIMITS)
-            .await
-        {
-            Ok(state) => state,
+            .ask_for_pieces(origin, request, STATE_LIMITS)
+            .await;
+        let read = match pieces {
+            Ok(pieces) => snapshot.read(pieces).await,
+            Err(error) => Err(ReadError::Federation(error)),
+        };
+        match read {
+            Ok(_) => Ok(true),
+            Err(ReadError::Snapshot(SnapshotError::Store(error))) => Err(error),
             Err(error) => {
                 tracing::debug!(%origin, %error, "a state cannot be had");
-                return Ok(false);
-            }
-        };
-        let parts = [
-            (Part::State, state.pdus),
-            (Part::AuthChain, state.auth_chain),
-        ];
-        let pdus = parts
-            .into_iter()
-            .flat_map(|(part, pdus)| pdus.into_iter().map(move |pdu| (part, pdu)));
-        for (part, pdu) in pdus {
-            match snapshot.tell(part, pdu).await {
-                Ok(()) => {}
-                Err(SnapshotError::Store(error)) => return Err(error),
-                Err(_) => return Ok(false),
+                Ok(false)
             }
         }
-        Ok(true)
     }
 
     /// Asks for the events between the newest ones here and one that has come: those directly

@@ -6,7 +6,6 @@ use myelin_core::{
     event::{self, Event},
     json,
     membership::Membership,
-    snapshot::{AnswerReader, Part},
 };
 use myelin_net::Limits;
 use myelin_store::{StoreError, WriteSet, inbox, joining_rooms, memberships, profiles};
@@ -22,7 +21,7 @@ use crate::{
     Outcome, ReceiveError, Rooms,
     membership::{Join, JoinError, member_content},
     numbers::parse,
-    snapshot::{Snapshot, StoredSnapshot},
+    snapshot::StoredSnapshot,
 };
 
 /// How long a server may take to make a template.
@@ -184,21 +183,12 @@ impl Rooms {
         let pieces = self
             .federation
             .ask_for_pieces(server, request, ANSWER_LIMITS);
-        let mut pieces = pieces
+        let pieces = pieces
             .await
             .map_err(|error| RemoteError::of_request(server, error))?;
         let mut snapshot = self.snapshot(room_id, &version);
-        let mut reader = AnswerReader::default();
-        let (mut parts, mut signed) = (Vec::new(), None);
-        loop {
-            let piece = pieces.next().await;
-            let piece = piece.map_err(|error| RemoteError::of_request(server, error))?;
-            let Some(piece) = piece else { break };
-            let read = reader.feed(&piece, &mut parts);
-            read.map_err(|error| unusable(&error))?;
-            take_parts(server, &mut snapshot, &mut parts, &mut signed).await?;
-        }
-        reader.finish().map_err(|error| unusable(&error))?;
+        let signed = snapshot.read(pieces).await;
+        let signed = signed.map_err(|error| RemoteError::of_reading(server, error))?;
         let join = self
             .signed_by_both((server, &version), join, signed.as_deref())
             .await?;
@@ -301,34 +291,6 @@ impl Rooms {
         }
         Ok(content)
     }
-}
-
-/// Hands over what is complete of an answer.
-async fn take_parts(
-    server: &ServerName,
-    snapshot: &mut Snapshot,
-    parts: &mut Vec<Part>,
-    signed: &mut Option<Vec<u8>>,
-) -> Result<(), RemoteError> {
-    for part in parts.drain(..) {
-        match part {
-            Part::Pdu(place, json) => {
-                let told = String::from_utf8(json).ok();
-                let told = told.and_then(|json| RawValue::from_string(json).ok());
-                // What is no JSON is no event, and is left out alone.
-                if let Some(pdu) = told {
-                    let told = snapshot.tell(place, pdu).await;
-                    told.map_err(|error| RemoteError::of_snapshot(server, error))?;
-                }
-            }
-            Part::Event(json) => *signed = Some(json),
-            Part::MembersOmitted => {
-                let reason = "it leaves members out, which it was not asked to";
-                return Err(RemoteError::unusable(server, reason));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether two events differ in nothing but signatures.
