@@ -2,14 +2,8 @@
 
 use std::sync::Arc;
 
-use myelin_rooms::Join;
 use myelin_store::Counts;
-use myelin_testkit::{Mode, Peer, PeerRoom, TestServer, User, least_cost, run};
-use ruma::{RoomId, UserId};
-use tokio::task::JoinSet;
-
-/// Requests in flight at once while a test prepares.
-const SIDE_BY_SIDE: usize = 64;
+use myelin_testkit::{Mode, Peer, PeerRoom, TestServer, User, fill_room, least_cost, run};
 
 mod a_message_costs_the_same_in_a_room_of_any_size {
     use super::{Mode, run};
@@ -40,7 +34,7 @@ async fn a_message_costs_the_same(server: &TestServer) {
 /// What one message costs in a room with this many members.
 async fn cost(server: &TestServer, peer: &Arc<Peer>, alice: &User, members: usize) -> Counts {
     let room_id = alice.create_public_room().await;
-    fill(server, &room_id, members).await;
+    fill_room(server, &room_id, members).await;
     let mut room = PeerRoom::joined(peer, server, (alice, &room_id), "bob").await;
     let bob = room.user("bob");
     let receive = async || {
@@ -48,31 +42,4 @@ async fn cost(server: &TestServer, peer: &Arc<Peer>, alice: &User, members: usiz
         room.receive(server, &event).await;
     };
     least_cost(server, receive).await
-}
-
-async fn fill(server: &TestServer, room_id: &str, members: usize) {
-    let room_id = Arc::new(RoomId::parse(room_id).unwrap());
-    let mut running = JoinSet::new();
-    for number in 0..members {
-        if running.len() == SIDE_BY_SIDE {
-            running.join_next().await.unwrap().unwrap();
-        }
-        let (rooms, room_id) = (server.rooms(), room_id.clone());
-        running.spawn(async move {
-            let user = UserId::parse(format!("@member{number}:localhost")).unwrap();
-            let join = Join {
-                room_id: &room_id,
-                user: &user,
-                guest: false,
-                reason: None,
-                third_party_signed: None,
-                via: &[],
-                transaction: None,
-            };
-            rooms.join(join).await.unwrap();
-        });
-    }
-    while let Some(done) = running.join_next().await {
-        done.unwrap();
-    }
 }
