@@ -3,6 +3,7 @@
 //! Times depend on the machine, so nothing here passes or fails; the report says which aims hold.
 
 mod committer;
+mod federation;
 mod load;
 mod machine;
 mod process;
@@ -16,7 +17,7 @@ use anyhow::{Context, ensure};
 use report::Report;
 
 /// What there is, in the order of the report.
-const PARTS: [&str; 2] = ["committer", "server"];
+const PARTS: [&str; 3] = ["committer", "federation", "server"];
 
 /// Runs the parts named, or all, each measurement so many times.
 pub(crate) fn run(root: &Path, wanted: &[String], runs: usize) -> anyhow::Result<bool> {
@@ -32,6 +33,9 @@ pub(crate) fn run(root: &Path, wanted: &[String], runs: usize) -> anyhow::Result
     let mut report = Report::open(root)?;
     if is_wanted("committer") {
         report.replace("committer", &committer::measure(root, runs)?)?;
+    }
+    if is_wanted("federation") {
+        report.replace("federation", &federation::measure(root)?)?;
     }
     if is_wanted("server") {
         let measured = server::measure(root, runs)?;
