@@ -20,7 +20,7 @@ use ruma::{
     CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName,
     api::client::membership::{
         ThirdPartySigned, get_member_events::v3::Request as GetMemberEvents,
-        get_mutual_rooms::v1::Request as GetMutualRooms,
+        get_mutual_rooms::v1::Request as GetMutualRooms, invite_user::v3::Request as InviteUser,
         joined_members::v3::Request as JoinedMembers,
     },
 };
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         .endpoint(forget_room::forget_room)
         .raw_endpoint::<GetMemberEvents, _, _, _, _>(get_member_events::get_member_events)
         .raw_endpoint::<GetMutualRooms, _, _, _, _>(get_mutual_rooms::get_mutual_rooms)
-        .endpoint(invite_user::invite_user)
+        .raw_endpoint::<InviteUser, _, _, _, _>(invite_user::invite_user)
         .endpoint(join_room_by_id::join_room_by_id)
         .endpoint(join_room_by_id_or_alias::join_room_by_id_or_alias)
         .raw_endpoint::<JoinedMembers, _, _, _, _>(joined_members::joined_members)

@@ -103,14 +103,20 @@ async fn refuses_whom_it_cannot_reach(server: &TestServer) {
 async fn refuses_bad_bodies(server: &TestServer) {
     let alice = server.user("alice").await;
     let room = alice.create_room().await;
-    for body in [
-        json!({}),
-        json!([]),
-        json!({"user_id": 5}),
-        json!({"user_id": "nobody"}),
+    for (body, named) in [
+        (json!({}), "user_id"),
+        (json!([]), ""),
+        (json!({"user_id": 5}), "user_id"),
+        (json!({"user_id": "nobody"}), "user_id"),
+        (json!({"user_id": "@bob:localhost", "reason": 5}), "reason"),
     ] {
         let answer = act(&alice, &room, "invite", body).await;
         assert_eq!(answer.status, 400, "{}", answer.text);
         assert!(answer.body["errcode"].is_string(), "{}", answer.text);
+        assert!(
+            text(&answer.body, "error").contains(named),
+            "{}",
+            answer.text
+        );
     }
 }
