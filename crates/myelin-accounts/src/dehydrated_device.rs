@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     KeyOwner, NewDevice, UploadKeys, UploadKeysError,
-    encryption::{add_keys, prepare_keys, retell},
+    encryption::{add_keys, prepare_keys},
     logout::logout,
 };
 
@@ -121,7 +121,7 @@ pub async fn put_dehydrated_device(
         }
     };
     if let Some(told) = told {
-        retell(store, user_number, &told).await?;
+        told.retell(store, user_number).await?;
     }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use myelin_core::server::Server;
 use myelin_store::{
-    Store, StoreError, StoreResult, WriteSet, device_keys, device_lists,
+    Store, StoreError, StoreResult, WriteSet, device_keys,
     sessions::{self, SeenDevice},
 };
 use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::{
-    encryption::joined_rooms,
+    encryption::Change,
     removal::{DEVICES_PER_SET, remove},
     session::DEVICE_TEXT_MAX,
     uia::{Approval, ApprovalError},
@@ -70,8 +70,8 @@ pub async fn rename_device(
         let owner = (user_number, device.as_str());
         if device_keys::find(&mut read, owner).await?.is_some() {
             // The name is shown beside the keys.
-            let rooms = joined_rooms(&mut read, user_number).await?;
-            device_lists::log_change(&mut writes, user_number, &rooms);
+            let change = Change::of_devices(vec![device.to_string()]);
+            change.tell(&mut read, &mut writes, user_number).await?;
         }
         if attempts.commit(writes).await?.is_some() {
             return Ok(());

@@ -8,8 +8,11 @@
 
 mod claim;
 mod cross_signing;
+mod device_list;
 mod lists;
 mod query;
+mod query_all;
+mod remote;
 mod signatures;
 mod upload;
 
@@ -20,12 +23,17 @@ use ruma::UserId;
 
 pub use claim::{ClaimedKeys, KeyClaims, claim_keys};
 pub use cross_signing::{CrossSigningError, CrossSigningUpload, upload_cross_signing_keys};
+pub use device_list::{DeviceList, device_list};
 pub use query::{KeyQuery, QueriedKeys, query_keys};
+pub use query_all::query_all_keys;
+pub use remote::{KeyFailures, claim_remote_keys};
 pub use signatures::{SignatureFailure, SignatureFailures, SignedKeys, upload_signatures};
 pub use upload::{KeyTotals, UploadKeys, UploadKeysError, key_totals, upload_keys};
 
-pub(crate) use lists::{joined_rooms, retell};
+pub(crate) use lists::Change;
 pub(crate) use upload::{add_keys, prepare_keys};
+
+use remote::query_remote_keys;
 
 /// Whose keys they are.
 #[derive(Clone, Copy, Debug)]

@@ -53,9 +53,10 @@ pub use dehydrated_device::{
 };
 pub use devices::{DeviceError, delete_devices, find_device, list_devices, rename_device};
 pub use encryption::{
-    ClaimedKeys, CrossSigningError, CrossSigningUpload, KeyClaims, KeyOwner, KeyQuery, KeyTotals,
-    QueriedKeys, SignatureFailure, SignatureFailures, SignedKeys, UploadKeys, UploadKeysError,
-    claim_keys, key_totals, query_keys, upload_cross_signing_keys, upload_keys, upload_signatures,
+    ClaimedKeys, CrossSigningError, CrossSigningUpload, DeviceList, KeyClaims, KeyFailures,
+    KeyOwner, KeyQuery, KeyTotals, QueriedKeys, SignatureFailure, SignatureFailures, SignedKeys,
+    UploadKeys, UploadKeysError, claim_keys, claim_remote_keys, device_list, key_totals,
+    query_all_keys, query_keys, upload_cross_signing_keys, upload_keys, upload_signatures,
 };
 pub use filter::{CreateFilterError, create_filter, find_filter};
 pub use invite_permissions::{InviteWishes, invite_wishes};
@@ -88,7 +89,8 @@ pub use settings::{AccountSettings, RegistrationSettings, Terms};
 pub use signing_key::{ImportedKey, SigningKeyError, find_or_make_signing_key};
 pub use tags::{RoomTag, TagError, create_tag, delete_tag, get_tags};
 pub use to_device::{
-    Messages, SendToDevice, SendToDeviceError, acknowledge_to_device, send_to_device,
+    Messages, ReceivedToDevice, SendToDevice, SendToDeviceError, acknowledge_to_device,
+    receive_to_device, send_to_device,
 };
 pub use user_directory::{FoundUsers, UserSearch, search_users};
 pub use username::{UsernameError, check_username, registration_flows};

@@ -1,13 +1,12 @@
 //! The end of a device, with everything that belongs to it.
 
 use myelin_store::{
-    Read, StoreResult, WriteSet, cross_signing, dehydrated_devices, device_keys, device_lists,
-    one_time_keys,
+    Read, StoreResult, WriteSet, cross_signing, dehydrated_devices, device_keys, one_time_keys,
     sessions::{self, Device},
     to_device::{self, Place},
 };
 
-use crate::{encryption::joined_rooms, to_device::DELETIONS_PER_SET};
+use crate::{encryption::Change, to_device::DELETIONS_PER_SET};
 
 /// Devices removed in one commit: some ten rows each, well below what a set may hold.
 pub(crate) const DEVICES_PER_SET: usize = 100;
@@ -22,12 +21,13 @@ pub(crate) async fn remove(
     devices: &[Device],
 ) -> StoreResult<()> {
     let dehydrated = dehydrated_devices::find(read, user_number).await?;
-    let mut keys_removed = false;
+    let mut removed = Vec::new();
     let mut messages_left = usize::try_from(DELETIONS_PER_SET).unwrap_or_default();
     for device in devices {
         let owner = (user_number, device.device_id.as_str());
         // Before the places: what is sent in between is not overlooked then.
-        let sent = to_device::find_sent(read, owner).await?;
+        let queue = to_device::find_queue(read, owner).await?;
+        let sent = queue.map(|queue| queue.sent);
         let places = match sent {
             Some(_) => to_device::list_places(read, owner, i64::MAX, DELETIONS_PER_SET).await?,
             None => Vec::new(),
@@ -46,7 +46,9 @@ pub(crate) async fn remove(
         let version = keys.map(|keys| keys.version);
         device_keys::delete(writes, owner, version);
         cross_signing::delete_signatures(writes, owner);
-        keys_removed |= version.is_some();
+        if version.is_some() {
+            removed.push(device.device_id.clone());
+        }
         if dehydrated
             .as_ref()
             .is_some_and(|dry| dry.device_id == device.device_id)
@@ -56,9 +58,9 @@ pub(crate) async fn remove(
         sessions::delete(writes, device);
     }
     sessions::log_change(writes, user_number);
-    if keys_removed {
-        let rooms = joined_rooms(read, user_number).await?;
-        device_lists::log_change(writes, user_number, &rooms);
+    if !removed.is_empty() {
+        let change = Change::of_devices(removed);
+        change.tell(read, writes, user_number).await?;
     }
     Ok(())
 }

@@ -2,30 +2,33 @@
 //!
 //! [Spec](https://spec.matrix.org/v1.19/client-server-api/#send-to-device-messaging)
 
+mod once;
+mod remote;
+mod waiting;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use myelin_core::server::Server;
+use myelin_net::Federation;
 use myelin_store::{
     Sequence, Store, StoreError, StoreResult, WriteSet,
     to_device::{self, Recipient},
-    transactions::{self, Transaction},
 };
 use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value, json};
 
-/// Most messages that wait for one device; of more, the oldest are dropped. A device that comes
-/// back after that long has its keys from a backup or asks for them.
-const WAITING_MAX: i64 = 10_000;
-/// After how many more messages to a device it is looked again whether too many wait.
-const LOOK_EVERY: i64 = 256;
+pub use waiting::acknowledge_to_device;
+
+pub(crate) use waiting::DELETIONS_PER_SET;
+
+use self::{once::Once, waiting::bound};
+
 /// Largest message, as large as an event of a room may be.
 const MESSAGE_BYTES_MAX: usize = 65_536;
 /// Most bytes and most messages in one commit; it takes four times as many rows.
 const SET_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 const SET_MESSAGES_MAX: usize = 400;
-/// Messages taken out of a queue in one commit: two rows each.
-pub(crate) const DELETIONS_PER_SET: i64 = 500;
 
 /// The device id that means all devices of a user.
 const ALL_DEVICES: &str = "*";
@@ -33,7 +36,7 @@ const ALL_DEVICES: &str = "*";
 /// Messages of one type, by user and device id or `*`.
 pub type Messages = BTreeMap<OwnedUserId, BTreeMap<String, Map<String, Value>>>;
 
-/// Messages to be sent.
+/// Messages that a client sends.
 #[derive(Debug)]
 pub struct SendToDevice<'a> {
     /// Who sends them.
@@ -44,6 +47,21 @@ pub struct SendToDevice<'a> {
     pub device: &'a str,
     /// The client's transaction id.
     pub txn_id: &'a str,
+    /// Their type.
+    pub event_type: &'a str,
+    /// What is to be sent to whom.
+    pub messages: &'a Messages,
+}
+
+/// Messages that another server hands on (spec: `m.direct_to_device`).
+#[derive(Debug)]
+pub struct ReceivedToDevice<'a> {
+    /// The interned name of the server.
+    pub origin: i64,
+    /// What it calls these messages.
+    pub message_id: &'a str,
+    /// Who sends them.
+    pub sender: &'a UserId,
     /// Their type.
     pub event_type: &'a str,
     /// What is to be sent to whom.
@@ -70,23 +88,53 @@ struct Outgoing<'a> {
     event: Bytes,
 }
 
-/// Sends messages to devices of this server's users. Those that nobody has are passed over, and so
-/// is a request that was made before.
+/// Sends messages to devices of this server's users, and leaves those for others to be sent to their
+/// servers. Those that nobody has are passed over, and so is a request that was made before.
 pub async fn send_to_device(
     server: &Server,
     store: &Store,
+    federation: &Federation,
     send: &SendToDevice<'_>,
 ) -> Result<(), SendToDeviceError> {
-    let outgoing = outgoing(server, store, send).await?;
+    let once = Once::OfClient {
+        user: send.sender_number,
+        device: send.device,
+        event_type: send.event_type,
+        txn_id: send.txn_id,
+    };
+    let what = (send.sender, send.event_type);
+    let outgoing = outgoing(server, store, what, send.messages).await?;
+    send_all(server, store, &outgoing, once).await?;
+    remote::send(server, store, federation, (what, send.messages), once).await?;
+    Ok(())
+}
+
+/// Hands messages of another server's user to devices of this server's users; once, however often
+/// they come.
+pub async fn receive_to_device(
+    server: &Server,
+    store: &Store,
+    received: &ReceivedToDevice<'_>,
+) -> Result<(), SendToDeviceError> {
+    let once = Once::OfServer {
+        origin: received.origin,
+        message_id: received.message_id,
+    };
+    let what = (received.sender, received.event_type);
+    let outgoing = outgoing(server, store, what, received.messages).await?;
+    Ok(send_all(server, store, &outgoing, once).await?)
+}
+
+/// Sends to local devices.
+async fn send_all(
+    server: &Server,
+    store: &Store,
+    outgoing: &[Outgoing<'_>],
+    once: Once<'_>,
+) -> StoreResult<()> {
     // The slices follow from the request alone, so that each of its repetitions has the same.
-    for (number, slice) in slices(&outgoing).into_iter().enumerate() {
-        let transaction = Transaction {
-            user: send.sender_number,
-            device: send.device.to_owned(),
-            scope: format!("sendToDevice {} {number}", send.event_type),
-            txn_id: send.txn_id.to_owned(),
-        };
-        send_slice(server, store, slice, transaction).await?;
+    for (number, slice) in slices(outgoing).into_iter().enumerate() {
+        send_slice(server, store, slice, (once, number)).await?;
     }
     Ok(())
 }
@@ -95,14 +143,15 @@ pub async fn send_to_device(
 async fn outgoing<'a>(
     server: &Server,
     store: &Store,
-    send: &SendToDevice<'a>,
+    (sender, event_type): (&UserId, &str),
+    messages: &'a Messages,
 ) -> Result<Vec<Outgoing<'a>>, SendToDeviceError> {
     let mut outgoing = Vec::new();
-    for (user, messages) in send.messages {
+    for (user, messages) in messages {
         for (device, content) in messages {
             let event = json!({
-                "type": send.event_type,
-                "sender": send.sender,
+                "type": event_type,
+                "sender": sender,
                 "content": content,
             });
             let event = event.to_string();
@@ -148,19 +197,16 @@ async fn send_slice(
     server: &Server,
     store: &Store,
     slice: &[Outgoing<'_>],
-    transaction: Transaction,
+    (once, number): (Once<'_>, usize),
 ) -> StoreResult<()> {
     let chunk_len = match slice {
         [all] => (SET_BYTES_MAX / all.event.len()).clamp(1, SET_MESSAGES_MAX),
         _ => SET_MESSAGES_MAX,
     };
     for chunk in 0.. {
-        let transaction = Transaction {
-            scope: format!("{}.{chunk}", transaction.scope),
-            ..transaction.clone()
-        };
+        let part = format!("{number}.{chunk}");
         let place = (chunk * chunk_len, chunk_len);
-        if !send_chunk(server, store, (slice, place), &transaction).await? {
+        if !send_chunk(server, store, (slice, place), (once, &part)).await? {
             break;
         }
     }
@@ -172,7 +218,7 @@ async fn send_chunk(
     server: &Server,
     store: &Store,
     (slice, (skipped, len)): (&[Outgoing<'_>], (usize, usize)),
-    transaction: &Transaction,
+    (once, part): (Once<'_>, &str),
 ) -> StoreResult<bool> {
     let mut users: Vec<i64> = slice.iter().map(|outgoing| outgoing.user).collect();
     users.sort_unstable();
@@ -183,14 +229,13 @@ async fn send_chunk(
         let recipients = to_device::list_recipients(&mut read, &users).await?;
         let pairs = pairs(slice, &recipients);
         let more = pairs.len() > skipped + len;
-        if transactions::find(&mut read, transaction).await?.is_some() {
+        if once.is_done(&mut read, part).await? {
             return Ok(more);
         }
         let pairs: Vec<_> = pairs.into_iter().skip(skipped).take(len).collect();
         let numbers = store.next_numbers(Sequence::ToDevice, pairs.len()).await?;
         let mut writes = WriteSet::new();
-        let now_ms = server.now_ms().cast_signed();
-        transactions::insert(&mut writes, transaction, 0, now_ms);
+        once.write(&mut writes, part, server.now_ms());
         for ((recipient, event), number) in pairs.iter().zip(numbers) {
             to_device::insert(&mut writes, recipient, number, (*event).clone());
         }
@@ -200,10 +245,8 @@ async fn send_chunk(
         }
     };
     for recipient in recipients {
-        if recipient.sent - recipient.looked_at >= LOOK_EVERY {
-            let device = (recipient.user, recipient.device_id.as_str());
-            drop_oldest(store, device, recipient.sent, WAITING_MAX).await?;
-        }
+        let device = (recipient.user, recipient.device_id.as_str());
+        bound(store, device, recipient.queue).await?;
     }
     Ok(more)
 }
@@ -224,62 +267,6 @@ fn pairs<'a>(
         Some((recipient, &named.or(to_all)?.event))
     };
     recipients.iter().filter_map(message_to).collect()
-}
-
-/// Drops what waits for a device beyond a number, the oldest first.
-async fn drop_oldest(
-    store: &Store,
-    device: (i64, &str),
-    sent: i64,
-    waiting_max: i64,
-) -> StoreResult<()> {
-    let mut read = store.read();
-    let waiting = to_device::count(&mut read, device).await?;
-    let mut excess = (waiting - waiting_max).max(0);
-    if excess > 0 {
-        let (user, device_id) = device;
-        tracing::warn!(
-            user,
-            device_id,
-            dropped = excess,
-            "a device that does not fetch its messages has lost the oldest"
-        );
-    }
-    let mut writes = WriteSet::new();
-    to_device::note_look(&mut writes, device, sent);
-    loop {
-        let limit = excess.min(DELETIONS_PER_SET);
-        if limit > 0 {
-            let places = to_device::list_places(&mut read, device, i64::MAX, limit).await?;
-            to_device::delete(&mut writes, device, &places);
-        }
-        store.commit(writes).await?;
-        excess -= limit;
-        if excess <= 0 {
-            return Ok(());
-        }
-        writes = WriteSet::new();
-    }
-}
-
-/// Deletes what has reached a device: everything up to this position of the log.
-pub async fn acknowledge_to_device(
-    store: &Store,
-    user_number: i64,
-    device: &str,
-    up_to: i64,
-) -> StoreResult<()> {
-    let device = (user_number, device);
-    loop {
-        let mut read = store.read();
-        let places = to_device::list_places(&mut read, device, up_to, DELETIONS_PER_SET).await?;
-        if places.is_empty() {
-            return Ok(());
-        }
-        let mut writes = WriteSet::new();
-        to_device::delete(&mut writes, device, &places);
-        store.commit(writes).await?;
-    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ mod upload_keys;
 mod upload_signatures;
 mod upload_signing_keys;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, time::Duration};
 
-use myelin_http::Routes;
-use ruma::{OwnedUserId, api::client::keys as api};
+use myelin_accounts::KeyFailures;
+use myelin_http::{MatrixError, Routes};
+use ruma::{
+    OwnedServerName, OwnedUserId,
+    api::{client::keys as api, error::ErrorCode},
+};
 use serde_json::{Value, json};
 
 use crate::ClientApi;
@@ -32,20 +36,32 @@ pub(crate) fn routes() -> Routes<ClientApi> {
         )
 }
 
-/// The other servers whose users are asked about, none of which is asked: each with an error.
-fn failures<'a>(
-    api: &ClientApi,
-    users: impl Iterator<Item = &'a OwnedUserId>,
-) -> BTreeMap<String, Value> {
+/// How long other servers may take at most, whatever the client says.
+const TIME_MAX: Duration = Duration::from_secs(30);
+/// How long they may take if it says nothing.
+const TIME: Duration = Duration::from_secs(10);
+
+/// How long a client waits for other servers.
+fn time(timeout_ms: Option<u64>) -> Duration {
+    timeout_ms.map_or(TIME, Duration::from_millis).min(TIME_MAX)
+}
+
+/// What is asked about users of other servers.
+fn remote<T: Clone>(api: &ClientApi, users: &BTreeMap<OwnedUserId, T>) -> BTreeMap<OwnedUserId, T> {
     let server = &api.app.server;
-    let others = users.filter(|user| !server.is_local(user));
-    let names: BTreeSet<_> = others.map(|user| user.server_name().to_string()).collect();
-    let error = json!({
-        "errcode": "M_UNKNOWN",
-        "error": "This server does not ask others for keys.",
-    });
-    names
-        .into_iter()
-        .map(|name| (name, error.clone()))
+    let remote = users.iter().filter(|(user, _)| !server.is_local(user));
+    remote
+        .map(|(user, wanted)| (user.clone(), wanted.clone()))
         .collect()
+}
+
+/// The servers that did not answer as they were asked to.
+fn failures(failures: KeyFailures) -> BTreeMap<OwnedServerName, Value> {
+    let told = failures.into_iter().map(|(server, error)| {
+        let error = MatrixError::from(error);
+        let kind = error.kind.unwrap_or(ErrorCode::Unknown);
+        let told = json!({"errcode": kind.as_str(), "error": error.message});
+        (server, told)
+    });
+    told.collect()
 }

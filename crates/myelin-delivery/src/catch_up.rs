@@ -6,14 +6,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use myelin_store::{
     LogEntry, LogKind, Read, Store, StoreError, StoreResult, deliveries,
     destinations::{self, MissedRoom},
+    device_lists,
     events::{self, StoredEvent},
     log,
     room_servers::{self, ServerChange},
+    to_device,
 };
 use ruma::OwnedServerName;
 
 use crate::{
-    edus::{EDUS_MAX, PendingEdus},
+    edus::{EDUS_MAX, KeyChange, PendingEdus},
+    encryption::{self, forget, is_key_change},
     pass::{own_receipts, pdu, server_of, takes_away},
     transaction::{BYTES_MAX, Failure, Line, PDUS_MAX, Pdu, Transaction},
 };
@@ -22,6 +25,9 @@ use crate::{
 const ROOMS: i64 = 50;
 /// The entries of a room that one transaction can take: [`PDUS_MAX`].
 const OF_ROOM: i64 = 50;
+/// Messages to devices and changes of keys that one transaction takes: half of [`EDUS_MAX`] each.
+const MESSAGES: i64 = 50;
+const CHANGES: i64 = 50;
 
 /// How far a server has been brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +36,9 @@ pub(crate) struct Round {
     pub(crate) cursor: i64,
     /// It is brought up to here.
     pub(crate) target: i64,
-    /// The rooms below this one are done.
+    /// The rooms below this one are done; 0: what belongs to no room is not.
     pub(crate) room: i64,
-    /// This room is done up to here.
+    /// This room, or what belongs to none, is done up to here.
     pub(crate) room_cursor: i64,
     /// Whether only the newest events of each room are sent.
     pub(crate) newest_only: bool,
@@ -97,15 +103,18 @@ impl Step {
     pub(crate) async fn make(&self, round: Round) -> Result<Option<Round>, StepError> {
         let mut gathered = Gathered::default();
         let rest = self.gather(round, &mut gathered).await?;
-        let mut edus = Vec::new();
+        let (mut edus, mut messages) = (Vec::new(), Vec::new());
         while !gathered.edus.is_empty() && edus.len() < EDUS_MAX {
-            edus.extend(gathered.edus.take().edus);
+            let taken = gathered.edus.take();
+            edus.extend(taken.edus);
+            messages.extend(taken.messages);
         }
         edus.truncate(EDUS_MAX);
         if !gathered.pdus.is_empty() || !edus.is_empty() {
             let transaction = Transaction::new(&self.line.server, gathered.pdus, edus);
             let sent = transaction.send(&self.line, &self.name).await;
             sent.map_err(StepError::Failure)?;
+            forget(&self.store, self.server, &messages).await?;
         }
         Ok(rest)
     }
@@ -116,6 +125,9 @@ impl Step {
         mut round: Round,
         gathered: &mut Gathered,
     ) -> StoreResult<Option<Round>> {
+        if round.room == 0 && !self.gather_encryption(&mut round, gathered).await? {
+            return Ok(Some(round));
+        }
         let range = (round.cursor, round.target);
         loop {
             let mut read = self.store.snapshot().await?;
@@ -132,6 +144,71 @@ impl Step {
                 return Ok(None);
             }
         }
+    }
+
+    /// Takes what belongs to no room: messages to devices, and changes of keys. False: there was
+    /// some, which is sent before the rooms are looked at.
+    async fn gather_encryption(
+        &self,
+        round: &mut Round,
+        gathered: &mut Gathered,
+    ) -> StoreResult<bool> {
+        let mut read = self.store.read();
+        let queue = (self.server, to_device::SERVER);
+        // What is there has not arrived, whatever the cursor says.
+        let range = (0, round.target);
+        let mut is_whole = true;
+        for waiting in to_device::list(&mut read, queue, range, MESSAGES).await? {
+            let message = encryption::message(waiting.place, &waiting.event);
+            gathered.edus.push_message(message);
+            is_whole = gathered.edus.message_bytes() < BYTES_MAX
+                && gathered.edus.durable() < usize::try_from(MESSAGES).unwrap_or_default();
+            if !is_whole {
+                break;
+            }
+        }
+        if is_whole {
+            self.gather_changes(&mut read, round, gathered).await?;
+        }
+        Ok(gathered.edus.is_empty())
+    }
+
+    async fn gather_changes(
+        &self,
+        read: &mut Read,
+        round: &mut Round,
+        gathered: &mut Gathered,
+    ) -> StoreResult<()> {
+        let before = gathered.edus.durable();
+        while round.room == 0 && gathered.edus.durable() == before {
+            let range = (round.cursor.max(round.room_cursor), round.target);
+            let entries = device_lists::list(read, range, CHANGES).await?;
+            for entry in &entries {
+                round.room_cursor = entry.pos;
+                let change = self.change(read, entry).await?;
+                gathered.edus.push_changes(change);
+            }
+            if i64::try_from(entries.len()).is_ok_and(|found| found < CHANGES) {
+                round.enter(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// A change of keys that this server is told: of a user of ours who shares a room with it.
+    async fn change(&self, read: &mut Read, entry: &LogEntry) -> StoreResult<Option<KeyChange>> {
+        if !is_key_change(entry)
+            || !room_servers::exists_sharing(read, entry.subject, self.server).await?
+        {
+            return Ok(None);
+        }
+        let name = self.store.interned(&[entry.subject]).await?;
+        let name = name.first().and_then(|name| std::str::from_utf8(name).ok());
+        let own = self.line.server.name.as_str();
+        let Some(user) = name.filter(|name| server_of(name) == Some(own)) else {
+            return Ok(None);
+        };
+        encryption::key_change(&self.line.server, &self.store, (entry, user)).await
     }
 
     /// Takes what is missing of some rooms. False: the transaction is full before all is taken.
@@ -159,7 +236,7 @@ impl Step {
         round: &mut Round,
         (missed, gathered): (MissedRoom, &mut Gathered),
     ) -> StoreResult<bool> {
-        if gathered.pdus.len() >= PDUS_MAX || gathered.edus.receipts() >= EDUS_MAX {
+        if gathered.pdus.len() >= PDUS_MAX || gathered.edus.durable() >= EDUS_MAX {
             return Ok(false);
         }
         let range = (round.cursor.max(round.room_cursor), round.target);

@@ -1,11 +1,13 @@
-//! Ephemeral messages that wait for one server: of several about the same thing the last counts.
+//! EDUs that wait for one server: of several about the same thing the last counts. Those that must not
+//! be lost are in the database, too.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use myelin_rooms::{EduPresence, EduReceipt, EduReceiptData, TypingEdu};
+use myelin_store::to_device::Place;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +17,8 @@ pub(crate) const EDUS_MAX: usize = 100;
 const USERS_MAX: usize = 50;
 /// Most receipts of one EDU: it stays far below what any server takes.
 const RECEIPTS_MAX: usize = 100;
+/// Messages to devices above this many bytes wait for the next transaction.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A receipt on its way.
 #[derive(Clone, Debug)]
@@ -28,6 +32,26 @@ pub(crate) struct Receipt {
     pub(crate) ts_ms: i64,
 }
 
+/// A change of a user's devices or cross-signing keys on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyChange {
+    /// Its position in the log.
+    pub(crate) pos: i64,
+    /// Whose, and which device; None: the cross-signing keys.
+    pub(crate) of: (Arc<str>, Option<Arc<str>>),
+    /// The EDU.
+    pub(crate) edu: Arc<str>,
+}
+
+/// A message to devices on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// Where it stands in the queue of the server.
+    pub(crate) place: Place,
+    /// The EDU.
+    pub(crate) edu: Arc<str>,
+}
+
 /// A room, and a thread in it.
 type Thread = (Arc<str>, Option<Arc<str>>);
 
@@ -39,7 +63,13 @@ pub(crate) struct PendingEdus {
     /// By room and user: whether the user types.
     typing: BTreeMap<(Arc<str>, Arc<str>), bool>,
     presence: BTreeMap<Arc<str>, EduPresence>,
-    /// The positions of the receipts.
+    /// Changes of keys by position, and where the change of each device stands.
+    changes: BTreeMap<i64, KeyChange>,
+    change_of: BTreeMap<(Arc<str>, Option<Arc<str>>), i64>,
+    /// Messages in their order, and how long they are together.
+    messages: VecDeque<Message>,
+    message_bytes: usize,
+    /// The positions of all that must not be lost: receipts, changes and messages.
     positions: BTreeSet<i64>,
 }
 
@@ -47,23 +77,57 @@ pub(crate) struct PendingEdus {
 #[derive(Debug, Default)]
 pub(crate) struct TakenEdus {
     pub(crate) edus: Vec<String>,
-    /// The lowest position of a receipt in it.
+    /// The messages to devices among them.
+    pub(crate) messages: Vec<Place>,
+    /// The lowest position of what must not be lost.
     pub(crate) from: Option<i64>,
+}
+
+impl TakenEdus {
+    fn note(&mut self, pos: i64) {
+        self.from = Some(self.from.map_or(pos, |from| from.min(pos)));
+    }
 }
 
 impl PendingEdus {
     pub(crate) fn is_empty(&self) -> bool {
-        self.receipts.is_empty() && self.typing.is_empty() && self.presence.is_empty()
+        self.positions.is_empty() && self.typing.is_empty() && self.presence.is_empty()
     }
 
-    /// The lowest position of a receipt that waits.
+    /// The lowest position of what waits and must not be lost.
     pub(crate) fn first_position(&self) -> Option<i64> {
         self.positions.first().copied()
     }
 
-    /// How many receipts wait.
-    pub(crate) fn receipts(&self) -> usize {
+    /// How many wait that must not be lost.
+    pub(crate) fn durable(&self) -> usize {
         self.positions.len()
+    }
+
+    /// How long the messages to devices are together.
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.message_bytes
+    }
+
+    pub(crate) fn push_change(&mut self, change: KeyChange) {
+        if let Some(before) = self.change_of.insert(change.of.clone(), change.pos) {
+            self.changes.remove(&before);
+            self.positions.remove(&before);
+        }
+        self.positions.insert(change.pos);
+        self.changes.insert(change.pos, change);
+    }
+
+    pub(crate) fn push_changes(&mut self, changes: impl IntoIterator<Item = KeyChange>) {
+        for change in changes {
+            self.push_change(change);
+        }
+    }
+
+    pub(crate) fn push_message(&mut self, message: Message) {
+        self.positions.insert(message.place.pos);
+        self.message_bytes += message.edu.len();
+        self.messages.push_back(message);
     }
 
     pub(crate) fn push_receipt(&mut self, receipt: Receipt) {
@@ -93,6 +157,16 @@ impl PendingEdus {
     /// As many as one transaction takes.
     pub(crate) fn take(&mut self) -> TakenEdus {
         let mut taken = TakenEdus::default();
+        // Who is sent a message shall know of the device that has sent it.
+        while taken.edus.len() < EDUS_MAX
+            && let Some((pos, change)) = self.changes.pop_first()
+        {
+            self.change_of.remove(&change.of);
+            self.positions.remove(&pos);
+            taken.note(pos);
+            taken.edus.push(change.edu.to_string());
+        }
+        self.take_messages(&mut taken);
         while taken.edus.len() < EDUS_MAX {
             let Some((key, typing)) = self.typing.pop_first() else {
                 break;
@@ -120,6 +194,21 @@ impl PendingEdus {
         taken
     }
 
+    fn take_messages(&mut self, taken: &mut TakenEdus) {
+        let mut bytes = 0;
+        while taken.edus.len() < EDUS_MAX
+            && bytes < MESSAGE_BYTES_MAX
+            && let Some(Message { place, edu }) = self.messages.pop_front()
+        {
+            bytes += edu.len();
+            self.positions.remove(&place.pos);
+            taken.note(place.pos);
+            taken.messages.push(place);
+            taken.edus.push(edu.to_string());
+        }
+        self.message_bytes -= bytes;
+    }
+
     /// The receipts of one room or thread, as one EDU.
     fn take_receipts(&mut self, taken: &mut TakenEdus) {
         let Some(mut entry) = self.receipts.first_entry() else {
@@ -137,8 +226,7 @@ impl PendingEdus {
         let mut users = Map::new();
         for (user_id, receipt) in of_users {
             self.positions.remove(&receipt.pos);
-            let from = taken.from.map_or(receipt.pos, |from| from.min(receipt.pos));
-            taken.from = Some(from);
+            taken.note(receipt.pos);
             let content = EduReceipt {
                 event_ids: vec![receipt.event_id.to_string()],
                 data: EduReceiptData {
@@ -188,7 +276,7 @@ mod tests {
         edus.push_receipt(receipt(3, "!a", "@u", None));
         edus.push_receipt(receipt(5, "!a", "@u", None));
         edus.push_receipt(receipt(6, "!a", "@v", None));
-        assert_eq!((edus.first_position(), edus.receipts()), (Some(5), 2));
+        assert_eq!((edus.first_position(), edus.durable()), (Some(5), 2));
         let taken = edus.take();
         assert_eq!(taken.from, Some(5));
         let read = json!({"event_ids": ["$at5"], "data": {"ts": 5}});
@@ -234,6 +322,56 @@ mod tests {
             .into_iter()
             .filter_map(|edu| Some(edu["content"]["!a"]["m.read"].as_object()?.len()));
         assert_eq!(counts.collect::<Vec<_>>(), [100, 20]);
+    }
+
+    fn change(pos: i64, user: &str, device: Option<&str>) -> KeyChange {
+        KeyChange {
+            pos,
+            of: (user.into(), device.map(Into::into)),
+            edu: pos.to_string().into(),
+        }
+    }
+
+    #[test]
+    fn the_last_change_of_each_device_comes_before_the_messages() {
+        let mut edus = PendingEdus::default();
+        for (pos, message) in [(1, 9), (2, 8)] {
+            edus.push_message(Message {
+                place: Place { pos, message },
+                edu: format!("{message}").into(),
+            });
+        }
+        edus.push_change(change(3, "@u", Some("A")));
+        edus.push_change(change(4, "@u", Some("B")));
+        edus.push_change(change(5, "@u", Some("A")));
+        edus.push_change(change(6, "@u", None));
+        assert_eq!((edus.first_position(), edus.durable()), (Some(1), 5));
+        let taken = edus.take();
+        let places: Vec<_> = taken.messages.iter().map(|place| place.message).collect();
+        assert_eq!((taken.from, places), (Some(1), vec![9, 8]));
+        assert_eq!(taken.edus, ["4", "5", "6", "9", "8"]);
+        assert!(edus.is_empty() && edus.message_bytes() == 0);
+    }
+
+    #[test]
+    fn long_messages_are_sent_by_several_transactions() {
+        let mut edus = PendingEdus::default();
+        for message in 0..40 {
+            edus.push_message(Message {
+                place: Place {
+                    pos: message + 1,
+                    message,
+                },
+                edu: "x".repeat(65_536).into(),
+            });
+        }
+        assert_eq!(edus.message_bytes(), 40 * 65_536);
+        let counts: Vec<_> = std::iter::from_fn(|| {
+            let taken = edus.take();
+            (!taken.edus.is_empty()).then_some((taken.from, taken.edus.len()))
+        })
+        .collect();
+        assert_eq!(counts, [(Some(1), 16), (Some(17), 16), (Some(33), 8)]);
     }
 
     #[test]

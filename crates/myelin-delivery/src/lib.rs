@@ -9,6 +9,7 @@ mod back_off;
 mod catch_up;
 mod checkpoint;
 mod edus;
+mod encryption;
 mod ephemeral;
 mod operate;
 mod pass;

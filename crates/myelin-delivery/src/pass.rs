@@ -2,19 +2,25 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use myelin_core::{membership::Membership, trie::TYPE_MEMBER};
+use myelin_core::{membership::Membership, server::Server, trie::TYPE_MEMBER};
 use myelin_store::{
     LogEntry, LogKind, Store, StoreResult,
     deliveries::Delivery as Wanted,
     events::{self, StoredEvent},
     log, receipts,
     room_servers::{self, ServerChange},
+    to_device,
 };
 use ruma::UserId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{edus::Receipt, room_map::RoomMap, transaction::Pdu};
+use crate::{
+    edus::{KeyChange, Message, Receipt},
+    encryption,
+    room_map::RoomMap,
+    transaction::Pdu,
+};
 
 /// Most entries that one step takes on.
 const STEP: usize = 200;
@@ -35,6 +41,15 @@ pub(crate) struct Outgoing {
 pub(crate) enum Item {
     Pdu(Arc<Pdu>),
     Receipt(Receipt),
+    KeyChange(KeyChange),
+    Message(Message),
+}
+
+/// What the entries of a step refer to, by number.
+struct Loaded {
+    events: BTreeMap<i64, StoredEvent>,
+    receipts: BTreeMap<i64, Receipt>,
+    messages: BTreeMap<i64, Message>,
 }
 
 /// What a step of the pass has found.
@@ -50,9 +65,9 @@ pub(crate) struct Found {
 /// The reader of the log.
 pub(crate) struct Pass {
     store: Store,
+    server: Arc<Server>,
     /// The interned name of this server.
     own: i64,
-    own_name: Arc<str>,
     /// Everything up to here has been passed.
     pub(crate) read_to: i64,
     rooms: RoomMap,
@@ -61,14 +76,14 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    pub(crate) async fn new(store: Store, own_name: &str, cursor: i64) -> StoreResult<Self> {
-        let own = store.intern(&[own_name.as_bytes()]).await?;
+    pub(crate) async fn new(store: Store, server: Arc<Server>, cursor: i64) -> StoreResult<Self> {
+        let own = store.intern(&[server.name.as_bytes()]).await?;
         let own = own.first().copied().unwrap_or_default();
         let has_others = room_servers::exists_other(&mut store.read(), own).await?;
         Ok(Self {
             store,
+            server,
             own,
-            own_name: own_name.into(),
             read_to: cursor,
             rooms: RoomMap::default(),
             has_others,
@@ -88,8 +103,11 @@ impl Pass {
     /// Passes the next entries.
     pub(crate) async fn step(&mut self) -> StoreResult<Found> {
         let (entries, read_to) = self.next().await?;
-        let mut events = self.events(&entries).await?;
-        let mut receipts = self.own_receipts(&entries).await?;
+        let mut loaded = Loaded {
+            events: self.events(&entries).await?,
+            receipts: self.own_receipts(&entries).await?,
+            messages: encryption::messages(&self.store, &entries).await?,
+        };
         let mut found = Found::default();
         for entry in &entries {
             if let Some(change) = ServerChange::of(entry) {
@@ -97,26 +115,63 @@ impl Pass {
                 let newcomer = self.rooms.pass(entry.subject, change);
                 let newcomer = newcomer.map(|server| (entry.subject, server));
                 found.newcomers.extend(newcomer);
+            } else if let Some(Wanted::Retry(server)) = Wanted::of(entry) {
+                found.retries.push(server);
+            } else {
+                found
+                    .outgoing
+                    .extend(self.outgoing(entry, &mut loaded).await?);
             }
-            let outgoing = match Wanted::of(entry) {
-                Some(Wanted::Retry(server)) => {
-                    found.retries.push(server);
-                    None
-                }
-                Some(Wanted::Event { event, .. }) => match events.remove(&event) {
-                    Some(event) => Some(self.event(entry.pos, event).await?),
-                    None => None,
-                },
-                None if entry.kind == LogKind::Receipt => match receipts.remove(&entry.reference) {
-                    Some(receipt) => Some(self.receipt(entry, receipt).await?),
-                    None => None,
-                },
-                None => None,
-            };
-            found.outgoing.extend(outgoing);
         }
         self.read_to = read_to;
         Ok(found)
+    }
+
+    /// What an entry wants to be sent.
+    async fn outgoing(
+        &mut self,
+        entry: &LogEntry,
+        loaded: &mut Loaded,
+    ) -> StoreResult<Option<Outgoing>> {
+        if let Some(Wanted::Event { event, .. }) = Wanted::of(entry) {
+            return match loaded.events.remove(&event) {
+                Some(event) => self.event(entry.pos, event).await.map(Some),
+                None => Ok(None),
+            };
+        }
+        if entry.kind == LogKind::Receipt {
+            return match loaded.receipts.remove(&entry.reference) {
+                Some(receipt) => self.receipt(entry, receipt).await.map(Some),
+                None => Ok(None),
+            };
+        }
+        if let Some(server) = to_device::server_of(entry) {
+            let message = loaded.messages.remove(&entry.reference);
+            return Ok(message.map(|message| Outgoing {
+                pos: entry.pos,
+                item: Item::Message(message),
+                servers: vec![server],
+            }));
+        }
+        self.key_change(entry).await
+    }
+
+    /// A change of the keys of one of our users, for those who share a room with the user now.
+    async fn key_change(&self, entry: &LogEntry) -> StoreResult<Option<Outgoing>> {
+        let Some(user) = self.local_user(entry.subject).await? else {
+            return Ok(None);
+        };
+        let mut read = self.store.read();
+        let servers = room_servers::list_sharing(&mut read, entry.subject, self.own).await?;
+        if servers.is_empty() {
+            return Ok(None);
+        }
+        let change = encryption::key_change(&self.server, &self.store, (entry, &user)).await?;
+        Ok(change.map(|change| Outgoing {
+            pos: entry.pos,
+            item: Item::KeyChange(change),
+            servers,
+        }))
     }
 
     /// The events that the entries want to be sent, by number.
@@ -154,7 +209,7 @@ impl Pass {
     pub(crate) async fn local_user(&self, user: i64) -> StoreResult<Option<Arc<str>>> {
         let name = self.store.interned(&[user]).await?;
         let name = name.first().and_then(|name| std::str::from_utf8(name).ok());
-        let is_local = |name: &&str| server_of(name) == Some(&*self.own_name);
+        let is_local = |name: &&str| server_of(name) == Some(self.server.name.as_str());
         Ok(name.filter(is_local).map(Into::into))
     }
 
@@ -171,10 +226,11 @@ impl Pass {
         if position <= self.read_to {
             return Ok((Vec::new(), self.read_to));
         }
-        let mut taken = 0;
+        let (mut taken, mut has_others) = (0, self.has_others);
         let entries = self.store.live().entries_since(self.read_to, &mut |entry| {
-            taken += usize::from(self.is_wanted(entry));
-            self.is_wanted(entry) && taken <= STEP
+            let is_wanted = is_wanted(entry, &mut has_others);
+            taken += usize::from(is_wanted);
+            is_wanted && taken <= STEP
         });
         if let Some(entries) = entries {
             let last = entries.last().map_or(position, |entry| entry.pos);
@@ -189,16 +245,9 @@ impl Pass {
         let mut entries = log::list(&mut read, self.read_to, position, READ).await?;
         let is_whole = i64::try_from(entries.len()).is_ok_and(|found| found < READ);
         let last = entries.last().map_or(position, |entry| entry.pos);
-        entries.retain(|entry| self.is_wanted(entry));
+        let mut has_others = self.has_others;
+        entries.retain(|entry| is_wanted(entry, &mut has_others));
         Ok((entries, if is_whole { position } else { last }))
-    }
-
-    fn is_wanted(&self, entry: &LogEntry) -> bool {
-        match entry.kind {
-            LogKind::Delivery | LogKind::RoomServer => true,
-            LogKind::Receipt => self.has_others,
-            _ => false,
-        }
     }
 
     /// An event, with the servers that it goes to: those in the room, and the one whose user it
@@ -210,7 +259,9 @@ impl Pass {
             servers.push(server);
         }
         let sender = self.name(event.sender).await?;
-        if let Some(origin) = server_of(&sender).filter(|origin| **origin != *self.own_name) {
+        if let Some(origin) =
+            server_of(&sender).filter(|origin| **origin != *self.server.name.as_str())
+        {
             let origin = self.store.find_interned(origin.as_bytes()).await?;
             servers.retain(|server| Some(*server) != origin);
         }
@@ -227,7 +278,8 @@ impl Pass {
             return Ok(None);
         };
         let user = self.name(user).await?;
-        let Some(server) = server_of(&user).filter(|server| **server != *self.own_name) else {
+        let Some(server) = server_of(&user).filter(|server| **server != *self.server.name.as_str())
+        else {
             return Ok(None);
         };
         let Some(server) = self.store.find_interned(server.as_bytes()).await? else {
@@ -244,7 +296,23 @@ impl Pass {
             .iter()
             .filter(|entry| entry.kind == LogKind::Receipt);
         let receipts: Vec<_> = receipts.cloned().collect();
-        own_receipts(&self.store, &self.own_name, &receipts).await
+        own_receipts(&self.store, self.server.name.as_str(), &receipts).await
+    }
+}
+
+/// Whether an entry tells something to be sent. While there are no others, only what may bring them
+/// does; `has_others` becomes true where they come, for the entries behind.
+fn is_wanted(entry: &LogEntry, has_others: &mut bool) -> bool {
+    match entry.kind {
+        LogKind::RoomServer => {
+            *has_others = true;
+            true
+        }
+        LogKind::Delivery => true,
+        LogKind::Receipt => *has_others,
+        LogKind::DeviceList => *has_others && encryption::is_key_change(entry),
+        LogKind::ToDevice => to_device::server_of(entry).is_some(),
+        _ => false,
     }
 }
 
@@ -318,4 +386,32 @@ pub(crate) fn server_of(user_id: &str) -> Option<&str> {
 
 fn text(bytes: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_the_first_other_server_is_wanted() {
+        let entry = |kind| LogEntry {
+            pos: 1,
+            kind,
+            subject: 7,
+            reference: 0,
+            data: Bytes::new(),
+        };
+        let mut has_others = false;
+        for (kind, wanted) in [
+            (LogKind::Receipt, false),
+            (LogKind::Delivery, true),
+            (LogKind::RoomServer, true),
+            (LogKind::Receipt, true),
+            (LogKind::Event, false),
+        ] {
+            assert_eq!(is_wanted(&entry(kind), &mut has_others), wanted, "{kind:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use ruma::OwnedServerName;
 use crate::{
     back_off,
     catch_up::Round,
-    edus::{PendingEdus, Receipt},
+    edus::PendingEdus,
     transaction::{BYTES_MAX, Failure, PDUS_MAX, Pdu, Transaction},
 };
 
@@ -18,6 +18,8 @@ use crate::{
 const QUEUE_MAX: usize = 500;
 /// The same of one that cannot be reached.
 const QUEUE_MAX_FAILING: usize = 100;
+/// Most bytes of messages to devices that wait in memory.
+const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Who was away for longer is told only the newest of each room; the rest it can ask for.
 const LONG_MS: i64 = 60 * 60 * 1_000;
 
@@ -124,13 +126,15 @@ impl Destination {
         }
     }
 
-    /// Adds a receipt.
-    pub(crate) fn push_receipt(&mut self, receipt: Receipt) {
-        if self.is_fed && self.edus.receipts() >= QUEUE_MAX {
-            self.fall_behind(receipt.pos);
+    /// Adds an EDU that must not be lost.
+    pub(crate) fn push_edu(&mut self, pos: i64, push: impl FnOnce(&mut PendingEdus)) {
+        let is_full =
+            self.edus.durable() >= QUEUE_MAX || self.edus.message_bytes() >= MESSAGE_BYTES_MAX;
+        if self.is_fed && is_full {
+            self.fall_behind(pos);
         }
         if self.is_fed {
-            self.edus.push_receipt(receipt);
+            push(&mut self.edus);
         }
     }
 
@@ -151,8 +155,8 @@ impl Destination {
     fn first_position(&self) -> Option<i64> {
         let current = self.current.as_ref().and_then(|(_, from)| *from);
         let queued = self.queue.front().map(|(pos, _)| *pos);
-        let receipts = self.edus.first_position();
-        [current, queued, receipts].into_iter().flatten().min()
+        let edus = self.edus.first_position();
+        [current, queued, edus].into_iter().flatten().min()
     }
 
     /// What to do next. `read_to` is how far the log was passed.
@@ -184,7 +188,8 @@ impl Destination {
         }
         let taken = self.edus.take();
         from = [from, taken.from].into_iter().flatten().min();
-        let transaction = Arc::new(Transaction::new(server, pdus, taken.edus));
+        let transaction = Transaction::new(server, pdus, taken.edus);
+        let transaction = Arc::new(transaction.with_messages(taken.messages));
         self.current = Some((transaction.clone(), from));
         Attempt::Send(transaction)
     }

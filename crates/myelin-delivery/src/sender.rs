@@ -17,10 +17,11 @@ use tokio::{
 use crate::{
     Delivery,
     catch_up::{Round, Step, StepError},
+    encryption::forget,
     ephemeral::Ephemeral,
     pass::{Found, Item, Outgoing, Pass},
     queue::{Attempt, Destination},
-    transaction::{Failure, Line},
+    transaction::Line,
 };
 
 /// Most attempts under way at once.
@@ -57,7 +58,7 @@ pub(crate) struct Sender {
 
 /// How an attempt has ended.
 enum Outcome {
-    Sent(Result<(), Failure>),
+    Sent(Result<(), StepError>),
     CaughtUp(Result<Option<Round>, StepError>),
 }
 
@@ -65,7 +66,7 @@ impl Sender {
     /// Takes up the work where the lease says it stands.
     pub(crate) async fn new(context: Delivery, lease: Lease) -> StoreResult<Self> {
         let store = context.store.clone();
-        let pass = Pass::new(store, context.server.name.as_str(), lease.cursor()).await?;
+        let pass = Pass::new(store, context.server.clone(), lease.cursor()).await?;
         let mut sender = Self {
             context,
             lease,
@@ -163,7 +164,15 @@ impl Sender {
             };
             match &outgoing.item {
                 Item::Pdu(pdu) => destination.push_pdu(outgoing.pos, pdu.clone()),
-                Item::Receipt(receipt) => destination.push_receipt(receipt.clone()),
+                Item::Receipt(receipt) => {
+                    destination.push_edu(outgoing.pos, |edus| edus.push_receipt(receipt.clone()));
+                }
+                Item::KeyChange(change) => {
+                    destination.push_edu(outgoing.pos, |edus| edus.push_change(change.clone()));
+                }
+                Item::Message(message) => {
+                    destination.push_edu(outgoing.pos, |edus| edus.push_message(message.clone()));
+                }
             }
             self.unsaved.insert(server);
             self.enqueue(server);
@@ -255,15 +264,20 @@ impl Sender {
             server: self.context.server.clone(),
             federation: self.context.federation.clone(),
         };
+        let store = self.context.store.clone();
         match attempt {
             Attempt::Send(transaction) => {
                 self.attempts.spawn(async move {
-                    let sent = transaction.send(&line, &name).await;
+                    let sent = match transaction.send(&line, &name).await {
+                        Ok(()) => forget(&store, server, &transaction.messages)
+                            .await
+                            .map_err(StepError::Store),
+                        Err(failure) => Err(StepError::Failure(failure)),
+                    };
                     (server, Outcome::Sent(sent))
                 });
             }
             Attempt::CatchUp(round) => {
-                let store = self.context.store.clone();
                 let step = Step {
                     store,
                     line,
@@ -292,10 +306,10 @@ impl Sender {
         match outcome {
             Outcome::Sent(Ok(())) => destination.sent(),
             Outcome::CaughtUp(Ok(rest)) => destination.caught_up(rest),
-            Outcome::Sent(Err(failure)) | Outcome::CaughtUp(Err(StepError::Failure(failure))) => {
-                destination.failed(&failure, &self.context.server);
-            }
-            Outcome::CaughtUp(Err(StepError::Store(error))) => return Err(error),
+            Outcome::Sent(Err(error)) | Outcome::CaughtUp(Err(error)) => match error {
+                StepError::Failure(failure) => destination.failed(&failure, &self.context.server),
+                StepError::Store(error) => return Err(error),
+            },
         }
         self.enqueue(server);
         Ok(())

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use myelin_core::server::Server;
 use myelin_net::{Federation, FederationError, Limits};
+use myelin_store::to_device::Place;
 use ruma::ServerName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -36,6 +37,8 @@ pub(crate) struct Transaction {
     id: String,
     pdus: Vec<Arc<Pdu>>,
     edus: Vec<String>,
+    /// The messages to devices among the EDUs, which wait in the database until it has arrived.
+    pub(crate) messages: Vec<Place>,
 }
 
 /// Why a transaction was not taken.
@@ -69,7 +72,17 @@ impl Transaction {
             }
             URL_SAFE_NO_PAD.encode(&hash.finalize()[..18])
         };
-        Self { id, pdus, edus }
+        Self {
+            id,
+            pdus,
+            edus,
+            messages: Vec::new(),
+        }
+    }
+
+    /// The same, with these messages among its EDUs.
+    pub(crate) fn with_messages(self, messages: Vec<Place>) -> Self {
+        Self { messages, ..self }
     }
 
     /// Sends it and waits for the answer. If the server does not take it as it is, each event is

@@ -5,15 +5,18 @@ mod get_keys;
 
 use myelin_http::Routes;
 use myelin_store::{StoreResult, room_servers};
-use ruma::{ServerName, UserId};
+use ruma::{ServerName, UserId, api::federation::keys as api};
 
 use crate::FederationApi;
 
 pub(crate) fn routes() -> Routes<FederationApi> {
     Routes::new()
-        .endpoint(claim_keys::claim_keys)
-        .endpoint(get_keys::get_keys)
+        .raw_endpoint::<api::claim_keys::v1::Request, _, _, _, _>(claim_keys::claim_keys)
+        .raw_endpoint::<api::get_keys::v1::Request, _, _, _, _>(get_keys::get_keys)
 }
+
+/// Users that one request may name.
+const USERS_MAX: usize = 1_000;
 
 /// Whether a user of this server is in a room with users of another: nobody else is told which
 /// devices the user has.

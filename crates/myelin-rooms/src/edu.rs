@@ -3,8 +3,10 @@
 //! Each is judged alone: one that is malformed, or tells of somebody else's users, does nothing and
 //! keeps nothing else from having its effect. Ids that nobody here has met are not interned.
 
+mod device_lists;
 mod presence;
 mod receipts;
+mod to_device;
 
 use std::borrow::Cow;
 
@@ -62,7 +64,17 @@ impl Rooms {
                 Some(edu) => self.receive_presence(origin, edu).await,
                 None => Ok(()),
             },
-            // What belongs to end-to-end encryption, and what nobody has specified yet.
+            "m.direct_to_device" => match read(origin, &edu_type, content) {
+                Some(edu) => self.receive_direct_to_device(origin, edu).await,
+                None => Ok(()),
+            },
+            "m.device_list_update" | "m.signing_key_update" => {
+                match read(origin, &edu_type, content) {
+                    Some(edu) => self.receive_device_list(origin, &edu).await,
+                    None => Ok(()),
+                }
+            }
+            // What nobody has specified yet.
             _ => {
                 tracing::debug!(%origin, %edu_type, "an EDU of this type has no effect here");
                 Ok(())

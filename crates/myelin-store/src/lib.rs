@@ -56,6 +56,7 @@ pub mod received_transactions;
 pub mod redacted_originals;
 pub mod registration_tokens;
 pub mod relations;
+pub mod remote_device_lists;
 pub mod remote_keys;
 pub mod reports;
 pub mod room_facts;

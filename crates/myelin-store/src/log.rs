@@ -201,17 +201,37 @@ pub async fn last_positions(
 pub(crate) async fn list_device_lists(
     read: &mut Read,
     (after, up_to): (i64, i64),
+    limit: i64,
 ) -> StoreResult<Vec<LogEntry>> {
     // The number stands in the text, so that the partial index is found.
     let rows = read
         .query(
             TABLE,
             "SELECT pos, kind, subject, reference, data FROM log \
-             WHERE kind = 11 AND pos > $1 AND pos <= $2 ORDER BY pos",
-            &ints([after, up_to]),
+             WHERE kind = 11 AND pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3",
+            &ints([after, up_to, limit]),
         )
         .await?;
     rows.iter().map(|row| entry(row, 0)).collect()
+}
+
+/// The position of the last entry of kind `DeviceList` that is about a device of a user, before
+/// another position; 0: there is none. It looks at one entry for each of the user's devices.
+pub(crate) async fn find_device_list_before(
+    read: &mut Read,
+    user: i64,
+    before: i64,
+) -> StoreResult<i64> {
+    let row = read
+        .query_one(
+            TABLE,
+            "SELECT MAX(pos + 0) FROM log \
+             WHERE latest = 1 AND kind = $1 AND subject = $2 AND reference < 0 AND pos + 0 < $3",
+            &ints([LogKind::DeviceList as i64, user, before]),
+        )
+        .await?;
+    let found = row.map(|row| row.opt_int(0)).transpose()?;
+    Ok(found.flatten().unwrap_or_default())
 }
 
 /// Deletes the entry at a position, with what it tells of. Nodes that remember it meet nothing.

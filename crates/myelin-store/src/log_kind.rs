@@ -31,12 +31,14 @@ pub enum LogKind {
     /// number. Or a server is to be tried again: subject server, reference 0.
     Delivery = 9,
     /// A message waits for a device: subject the user, reference the message's number, data the
-    /// device id. It goes when the message goes, and is found by its number, for which it counts as
-    /// latest, though nothing ever replaces it.
+    /// device id. Or it waits for another server: subject the server, no data. It goes when the
+    /// message goes, and is found by its number, for which it counts as latest, though nothing ever
+    /// replaces it.
     ToDevice = 10,
-    /// The devices or the cross-signing keys of a user have changed: subject user, reference 0,
-    /// data the rooms that the user is joined to (8 bytes each, big endian). Or the user has signed
-    /// another's key: reference the other, no data.
+    /// A device of a user, or the user's cross-signing keys have changed: subject user, reference a
+    /// negative number made from the device id, or 0; data the device id, with its length before it
+    /// (2 bytes), and the rooms that the user is joined to (8 bytes each), big endian. Or the user
+    /// has signed another's key: reference the other, no data.
     DeviceList = 11,
     /// One-time or fallback keys of a device were claimed: subject user, reference a number made
     /// from the device id, data the device id.

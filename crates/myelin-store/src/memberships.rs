@@ -3,7 +3,8 @@
 use myelin_core::membership::Membership;
 
 use crate::{
-    OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int, room_servers,
+    OnConflict, Param, Read, Row, StoreError, StoreResult, Table, WriteSet, int,
+    remote_device_lists, room_servers,
 };
 
 // Written only together with a room's head, whose expectation orders the writers.
@@ -289,6 +290,10 @@ pub fn record(writes: &mut WriteSet, moved: &MembershipMove) {
         room_servers::add(writes, room, moved.server, more);
         if moved.is_remote {
             room_servers::log_one(writes, room, moved.server, (user, more > 0));
+            if more > 0 {
+                // Of what has changed meanwhile this server may not have been told.
+                remote_device_lists::note_change(writes, user);
+            }
         }
     } else if moved.takes_back() {
         // So that the server is known to be concerned, though it never was in the room.

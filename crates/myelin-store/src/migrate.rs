@@ -32,6 +32,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/0023_dehydrated_devices.sql"),
     ),
     (27, include_str!("../migrations/0027_relations.sql")),
+    (
+        31,
+        include_str!("../migrations/0031_remote_device_lists.sql"),
+    ),
 ];
 
 /// Creates the table that says which migrations were run.

@@ -222,8 +222,8 @@ pub fn log_change(writes: &mut WriteSet, (user, device_id): (i64, &str)) {
 }
 
 /// FNV-1a: the log wants a number for what is replaced. Two devices of one user that have the same
-/// share their entries, and one of them hears of its keys later.
-fn number_of(device_id: &str) -> i64 {
+/// share their entries, and one of them is heard of later.
+pub(crate) fn number_of(device_id: &str) -> i64 {
     let hash = device_id
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -1,13 +1,14 @@
 //! Tables `to_device` and `to_device_queues`: messages between devices, until they have arrived.
 //!
 //! Each message has a log entry of kind [`LogKind::ToDevice`], which gives it its place in the
-//! queue and goes with it.
+//! queue and goes with it. What is for devices of another server waits in a queue of that server:
+//! its number stands for the user, and no device has an id like [`SERVER`].
 
 use bytes::Bytes;
 
 use crate::{
-    LogKind, LogWrite, OnConflict, Param, Read, Row, StoreResult, Table, Value, WriteSet, bytes,
-    int, log, sessions,
+    LogEntry, LogKind, LogWrite, OnConflict, Param, Read, Row, StoreResult, Table, Value, WriteSet,
+    bytes, int, log, sessions,
 };
 
 static TO_DEVICE: Table = Table {
@@ -28,6 +29,18 @@ static TO_DEVICE_QUEUES: Table = Table {
     on_conflict: OnConflict::Replace,
 };
 
+/// What stands for the device id in the queue of a server.
+pub const SERVER: &str = "";
+
+/// How much was put into a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// How many messages there ever were.
+    pub sent: i64,
+    /// How many there were when somebody last looked whether too many wait.
+    pub looked_at: i64,
+}
+
 /// A device that messages can be sent to, and its queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
@@ -37,10 +50,8 @@ pub struct Recipient {
     pub device_id: String,
     /// The version of the device's row.
     pub version: i64,
-    /// How many messages it was ever sent.
-    pub sent: i64,
-    /// How many there were when somebody last looked whether too many wait.
-    pub looked_at: i64,
+    /// What it was sent.
+    pub queue: Queue,
 }
 
 /// A message that waits.
@@ -78,8 +89,10 @@ pub async fn list_recipients(read: &mut Read, users: &[i64]) -> StoreResult<Vec<
                 user: row.int(0)?,
                 device_id: row.text(1)?,
                 version: row.int(2)?,
-                sent: row.int(3)?,
-                looked_at: row.int(4)?,
+                queue: Queue {
+                    sent: row.int(3)?,
+                    looked_at: row.int(4)?,
+                },
             })
         })
         .collect()
@@ -149,32 +162,73 @@ pub async fn count(read: &mut Read, (user, device_id): (i64, &str)) -> StoreResu
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// How many messages a device was ever sent, if any.
-pub async fn find_sent(
+/// These messages of a queue, by number; those that are gone are left out.
+pub async fn list_messages(
     read: &mut Read,
     (user, device_id): (i64, &str),
-) -> StoreResult<Option<i64>> {
-    let sql = "SELECT sent FROM to_device_queues WHERE user_number = $1 AND device_id = $2";
+    messages: &[i64],
+) -> StoreResult<Vec<(i64, Bytes)>> {
+    let sql = "SELECT message, event FROM to_device
+               WHERE user_number = $1 AND device_id = $2 AND message = ANY($3) ORDER BY message";
+    let parameters = [
+        user.into(),
+        device_id.into(),
+        Param::Ints(messages.to_vec()),
+    ];
+    let rows = read.query(TO_DEVICE.name, sql, &parameters).await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.bytes(1)?)))
+        .collect()
+}
+
+/// How much was ever put into a queue, if there is one.
+pub async fn find_queue(
+    read: &mut Read,
+    (user, device_id): (i64, &str),
+) -> StoreResult<Option<Queue>> {
+    let sql = "SELECT sent, looked_at FROM to_device_queues
+               WHERE user_number = $1 AND device_id = $2";
     let parameters = [user.into(), device_id.into()];
     let row = read
         .query_one(TO_DEVICE_QUEUES.name, sql, &parameters)
         .await?;
-    row.map(|row| row.int(0)).transpose()
+    row.map(|row| {
+        Ok(Queue {
+            sent: row.int(0)?,
+            looked_at: row.int(1)?,
+        })
+    })
+    .transpose()
 }
 
 /// Sends a message; the set falls if the device is not as it was read, gone perhaps.
 pub fn insert(writes: &mut WriteSet, to: &Recipient, message: i64, event: Bytes) {
     sessions::expect_version(writes, (to.user, &to.device_id), to.version);
-    let queue = vec![to.user.into(), to.device_id.as_str().into()];
+    put(writes, (to.user, &to.device_id), message, event);
+}
+
+/// Leaves a message to be sent to another server: an EDU.
+pub fn insert_for_server(writes: &mut WriteSet, server: i64, message: i64, edu: Bytes) {
+    put(writes, (server, SERVER), message, edu);
+}
+
+/// The server that an entry of the log has a message for.
+pub fn server_of(entry: &LogEntry) -> Option<i64> {
+    let is_for_server = entry.kind == LogKind::ToDevice && entry.data.is_empty();
+    is_for_server.then_some(entry.subject)
+}
+
+fn put(writes: &mut WriteSet, (user, device_id): (i64, &str), message: i64, event: Bytes) {
+    let queue = vec![user.into(), device_id.into()];
     let mut key = queue.clone();
     key.push(message.into());
     writes.insert(&TO_DEVICE, key, vec![event.into()]);
     writes.add(&TO_DEVICE_QUEUES, queue, vec![1.into(), 0.into()]);
     writes.log(LogWrite {
         kind: LogKind::ToDevice,
-        subject: to.user,
+        subject: user,
         reference: message,
-        data: to.device_id.clone().into(),
+        data: device_id.to_owned().into(),
     });
 }
 

@@ -12,13 +12,11 @@ use myelin_core::{
     },
     server::Server,
 };
-use myelin_store::{
-    Read, Store, StoreError, StoreResult, WriteSet, cross_signing, device_lists, sessions,
-};
+use myelin_store::{Read, Store, StoreError, StoreResult, WriteSet, cross_signing, sessions};
 use ruma::UserId;
 use serde_json::Value;
 
-use super::{joined_rooms, parse, retell};
+use super::{Change, parse};
 use crate::uia::{Approval, ApprovalError};
 
 /// Keys to be stored, by usage.
@@ -89,15 +87,18 @@ pub async fn upload_cross_signing_keys(
         if changes && approval.is_none() && known.contains_key(&Usage::Master) {
             return Err(CrossSigningError::NeedsApproval);
         }
-        let rooms = joined_rooms(&mut read, user_number).await?;
+        let mut told = None;
         if changes {
-            device_lists::log_change(&mut writes, user_number, &rooms);
+            let change = Change::of_keys();
+            told = Some(change.tell(&mut read, &mut writes, user_number).await?);
         }
         if writes.is_empty() || attempts.commit(writes).await?.is_some() {
-            break rooms;
+            break told;
         }
     };
-    retell(store, user_number, &told).await?;
+    if let Some(told) = told {
+        told.retell(store, user_number).await?;
+    }
     Ok(())
 }
 

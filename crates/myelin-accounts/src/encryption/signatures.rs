@@ -2,12 +2,16 @@
 //!
 //! [Spec](https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keyssignaturesupload)
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use myelin_core::{
     encryption_keys::{Object, Usage, is_signature, public_key, signatures_of, without_signatures},
     server::Server,
 };
+use myelin_net::Federation;
 use myelin_store::{
     Read, Store, StoreResult, WriteSet,
     cross_signing::{self, KeySignature},
@@ -16,10 +20,13 @@ use myelin_store::{
 use ruma::{OwnedUserId, UserId};
 use serde_json::Value;
 
-use super::{joined_rooms, parse, retell};
+use super::{Change, KeyQuery, QueriedKeys, parse, query_remote_keys};
 
 /// Signatures written in one commit, and signed users told of.
 const SIGNATURES_PER_SET: usize = 500;
+
+/// How long other servers may take to tell of the keys that are signed.
+const REMOTE_TIME: Duration = Duration::from_secs(10);
 
 /// Signed keys by user and key id.
 pub type SignedKeys = BTreeMap<OwnedUserId, BTreeMap<String, Value>>;
@@ -50,26 +57,30 @@ struct Signer<'a> {
 }
 
 /// Stores signatures by a user's keys: of the user's devices, of their master key, and of others'
-/// master keys. Each stands by itself; those that are not taken are told.
+/// master keys, for which other servers are asked. Each stands by itself; those that are not taken
+/// are told.
 pub async fn upload_signatures(
-    server: &Server,
+    (server, federation): (&Server, &Federation),
     store: &Store,
     (user, number): (&UserId, i64),
     signed: &SignedKeys,
 ) -> StoreResult<SignatureFailures> {
+    let remote = remote_master_keys(server, federation, signed).await;
     let mut read = store.read();
     let signer = Signer::load(&mut read, (user, number)).await?;
     let mut failures = SignatureFailures::new();
     let mut taken = Vec::new();
     for (owner, keys) in signed {
-        let owner_number = match owner {
-            owner if owner == user => Some(number),
-            owner if server.is_local(owner) => store.find_interned(owner.as_bytes()).await?,
-            _ => None,
-        };
-        let master = match owner_number {
-            Some(other) if other != number => master_key(&mut read, other).await?,
-            _ => None,
+        let (owner_number, master) = if owner == user {
+            (Some(number), None)
+        } else if let Some(master) = remote.get(owner) {
+            let number = store.intern(&[owner.as_bytes()]).await?;
+            (number.first().copied(), Some(master.clone()))
+        } else {
+            match store.find_interned(owner.as_bytes()).await? {
+                Some(other) => (Some(other), master_key(&mut read, other).await?),
+                None => (None, None),
+            }
         };
         for (key_id, object) in keys {
             let checked = match (owner_number, object.as_object()) {
@@ -89,8 +100,23 @@ pub async fn upload_signatures(
             }
         }
     }
-    write(store, number, &taken).await?;
+    write(store, (number, &signer.devices), &taken).await?;
     Ok(failures)
+}
+
+/// The master keys of those of the users who are other servers', as far as these tell.
+async fn remote_master_keys(
+    server: &Server,
+    federation: &Federation,
+    signed: &SignedKeys,
+) -> BTreeMap<OwnedUserId, Object> {
+    let remote = signed.keys().filter(|user| !server.is_local(user));
+    let query: KeyQuery = remote.map(|user| (user.clone(), Vec::new())).collect();
+    let mut told = QueriedKeys::default();
+    for (server, error) in query_remote_keys(federation, &query, REMOTE_TIME, &mut told).await {
+        tracing::debug!(%server, %error, "signatures of keys that cannot be had are not taken");
+    }
+    told.master_keys
 }
 
 async fn master_key(read: &mut Read, user: i64) -> StoreResult<Option<Object>> {
@@ -101,7 +127,11 @@ async fn master_key(read: &mut Read, user: i64) -> StoreResult<Option<Object>> {
         .transpose()
 }
 
-async fn write(store: &Store, signer: i64, signatures: &[KeySignature]) -> StoreResult<()> {
+async fn write(
+    store: &Store,
+    (signer, devices): (i64, &BTreeMap<String, Object>),
+    signatures: &[KeySignature],
+) -> StoreResult<()> {
     for slice in signatures.chunks(SIGNATURES_PER_SET) {
         let mut writes = WriteSet::new();
         for signature in slice {
@@ -114,16 +144,32 @@ async fn write(store: &Store, signer: i64, signatures: &[KeySignature]) -> Store
         }
         let mut told = None;
         if signed.contains(&signer) {
-            let rooms = joined_rooms(&mut store.read(), signer).await?;
-            device_lists::log_change(&mut writes, signer, &rooms);
-            told = Some(rooms);
+            let change = own_change(signer, slice, devices);
+            told = Some(change.tell(&mut store.read(), &mut writes, signer).await?);
         }
         store.commit(writes).await?;
         if let Some(told) = told {
-            retell(store, signer, &told).await?;
+            told.retell(store, signer).await?;
         }
     }
     Ok(())
+}
+
+/// What has changed of the signer's own: the signed devices, or the master key.
+fn own_change(
+    signer: i64,
+    signatures: &[KeySignature],
+    devices: &BTreeMap<String, Object>,
+) -> Change {
+    let own = signatures.iter();
+    let own = own.filter(|signature| signature.user == signer);
+    let own: BTreeSet<&String> = own.map(|signature| &signature.key_id).collect();
+    let (devices, others): (Vec<&String>, Vec<&String>) =
+        own.into_iter().partition(|id| devices.contains_key(*id));
+    Change {
+        keys: !others.is_empty(),
+        ..Change::of_devices(devices.into_iter().cloned().collect())
+    }
 }
 
 impl<'a> Signer<'a> {

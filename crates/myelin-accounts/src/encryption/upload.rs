@@ -7,13 +7,13 @@ use myelin_core::encryption_keys::{
     KeyError, Object, check_device_keys, check_one_time_key, public_key,
 };
 use myelin_store::{
-    Read, Store, StoreError, StoreResult, WriteSet, cross_signing, device_keys, device_lists,
+    Read, Store, StoreError, StoreResult, WriteSet, cross_signing, device_keys,
     one_time_keys::{self, OneTimeKey},
     sessions,
 };
 use serde_json::Value;
 
-use super::{KeyOwner, joined_rooms, parse, retell};
+use super::{Change, KeyOwner, parse};
 
 /// Most one-time keys of a device, of all algorithms together; clients keep about a hundred.
 const ONE_TIME_KEYS_MAX: usize = 1_000;
@@ -106,7 +106,7 @@ pub async fn upload_keys(
         }
     };
     if let Some(told) = told {
-        retell(store, owner.user_number, &told).await?;
+        told.retell(store, owner.user_number).await?;
     }
     Ok(key_totals(store, owner.user_number, owner.device).await?)
 }
@@ -135,14 +135,14 @@ pub(crate) async fn prepare_keys(
     })
 }
 
-/// Adds keys to those of a device, in a set that makes sure of the device. The rooms in which it is
-/// told, if its identity keys are others now.
+/// Adds keys to those of a device, in a set that makes sure of the device. What was told, if its
+/// identity keys are others now.
 pub(crate) async fn add_keys(
     read: &mut Read,
     writes: &mut WriteSet,
     owner: KeyOwner<'_>,
     keys: &PreparedKeys,
-) -> Result<Option<Vec<i64>>, UploadKeysError> {
+) -> Result<Option<Change>, UploadKeysError> {
     let told = match &keys.device_keys {
         Some(keys) => add_device_keys(read, writes, owner, keys).await?,
         None => None,
@@ -179,13 +179,13 @@ async fn parsed(
     Ok(parts.collect())
 }
 
-/// Whom the change is told to, if it is one.
+/// The change that is told, if it is one.
 async fn add_device_keys(
     read: &mut Read,
     writes: &mut WriteSet,
     owner: KeyOwner<'_>,
     keys: &Object,
-) -> Result<Option<Vec<i64>>, UploadKeysError> {
+) -> Result<Option<Change>, UploadKeysError> {
     let mut keys = keys.clone();
     // That is for the server to fill in.
     keys.remove("unsigned");
@@ -207,9 +207,8 @@ async fn add_device_keys(
     }
     let version = before.map(|before| before.version);
     device_keys::put(writes, owner.of_store(), text, version);
-    let rooms = joined_rooms(read, owner.user_number).await?;
-    device_lists::log_change(writes, owner.user_number, &rooms);
-    Ok(Some(rooms))
+    let change = Change::of_devices(vec![owner.device.to_owned()]);
+    Ok(Some(change.tell(read, writes, owner.user_number).await?))
 }
 
 async fn add_one_time_keys(

@@ -3,7 +3,7 @@ use myelin_store::{
     sessions::{self, Device, NewTokens},
 };
 
-use super::*;
+use super::{waiting::drop_oldest, *};
 
 const PHONE: (i64, &str) = (7, "PHONE");
 
@@ -53,7 +53,7 @@ async fn a_queue_that_nobody_fetches_keeps_the_newest() {
         .collect();
     assert_eq!(left, (19..=30).collect::<Vec<_>>());
     let recipients = to_device::list_recipients(&mut read, &[7]).await;
-    assert_eq!(recipients.expect("a read")[0].looked_at, 30);
+    assert_eq!(recipients.expect("a read")[0].queue.looked_at, 30);
     // A queue that is short enough stays as it is.
     drop_oldest(&store, PHONE, 30, 12).await.expect("a commit");
     assert_eq!(

@@ -19,8 +19,8 @@ pub(crate) async fn upload_signatures(
     let signed: SignedKeys = client.body.json()?;
     let user = (&*client.user, client.user_number);
     let app = &api.app;
-    let failures =
-        myelin_accounts::upload_signatures(&app.server, &app.store, user, &signed).await?;
+    let servers = (&*app.server, &app.federation);
+    let failures = myelin_accounts::upload_signatures(servers, &app.store, user, &signed).await?;
     let failures = failures.into_iter().map(|(owner, keys)| {
         let keys = keys.into_iter().map(|(key, failure)| (key, error(failure)));
         (owner, keys.collect::<BTreeMap<String, Value>>())

@@ -29,6 +29,7 @@ pub(crate) async fn send_event_to_device(
         event_type: &client.body.path[0],
         messages: &body.messages,
     };
-    send_to_device(&api.app.server, &api.app.store, &send).await?;
+    let app = &api.app;
+    send_to_device(&app.server, &app.store, &app.federation, &send).await?;
     Ok(ruma_response(v3::Response::new())?)
 }

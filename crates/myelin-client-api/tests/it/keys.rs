@@ -5,5 +5,6 @@ mod cross_signing;
 mod device_lists;
 pub(crate) mod material;
 mod random;
+mod remote;
 mod signatures;
 mod upload_keys;

@@ -4,8 +4,11 @@
 
 mod behind;
 mod edus;
+mod encryption;
 mod many;
 mod received_edus;
+mod received_encryption;
 mod sending;
 mod support;
+mod to_device_random;
 mod two_servers;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use myelin_testkit::{Peer, PeerRoom, TestServer, User, text, wait_until};
+use myelin_testkit::{PASSWORD, Peer, PeerRoom, TestServer, User, encode, text, wait_until};
 use serde_json::{Value, json};
 
 /// Longer than any pause before the next attempt.
@@ -78,4 +78,40 @@ pub(crate) fn assert_nothing_doubled(peer: &Peer) {
     let distinct: BTreeSet<String> = messages.map(Value::to_string).collect();
     let bodies: BTreeSet<String> = bodies(peer).into_iter().collect();
     assert_eq!(distinct.len(), bodies.len());
+}
+
+/// Identity keys of a device. Nobody looks at their signatures here.
+pub(crate) fn device_keys(user: &User) -> Value {
+    let device = &user.device;
+    json!({
+        "user_id": user.id,
+        "device_id": device,
+        "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "keys": {format!("ed25519:{device}"): format!("key of {device}")},
+        "signatures": {&user.id: {format!("ed25519:{device}"): "signature"}},
+    })
+}
+
+pub(crate) async fn upload_device_keys(user: &User) {
+    let body = json!({"device_keys": device_keys(user)});
+    user.post("/keys/upload", body).await.ok();
+}
+
+/// Another device of a user.
+pub(crate) async fn log_in(server: &TestServer, name: &str, device: &str) -> User {
+    let body = json!({
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": name},
+        "password": PASSWORD,
+        "device_id": device,
+    });
+    let answer = server.post("/_matrix/client/v3/login", body).await.ok();
+    server.user_from(&answer)
+}
+
+/// Sends a message to devices.
+pub(crate) async fn send_to_device(user: &User, txn_id: &str, messages: Value) {
+    let path = format!("/sendToDevice/org.example.note/{}", encode(txn_id));
+    let body = json!({"messages": messages});
+    user.put(&path, body).await.ok();
 }

@@ -1,28 +1,38 @@
 //! `POST /_matrix/federation/v1/user/keys/query`
 
-use std::collections::BTreeMap;
+use axum::response::Response;
+use http::StatusCode;
+use myelin_accounts::{KeyQuery, query_keys};
+use myelin_http::{MatrixError, Peer, Raw, json_response};
+use serde::Deserialize;
+use serde_json::json;
 
-use myelin_http::{MatrixError, Peer};
-use ruma::api::federation::keys::get_keys::v1::{Request, Response};
-
-use super::shares_room;
+use super::{USERS_MAX, shares_room};
 use crate::{Error, FederationApi};
 
-/// Users that one request may ask for.
-const USERS_MAX: usize = 1_000;
+#[derive(Deserialize)]
+struct Body {
+    device_keys: KeyQuery,
+}
 
-/// The devices that have keys: none so far. Users who share no room with the server are left out.
-pub(crate) async fn get_keys(api: FederationApi, peer: Peer<Request>) -> Result<Response, Error> {
-    let wanted = peer.body.device_keys;
-    if wanted.len() > USERS_MAX {
+/// Users who share no room with the server are left out.
+pub(crate) async fn get_keys(api: FederationApi, peer: Peer<Raw>) -> Result<Response, Error> {
+    let body: Body = peer.body.json()?;
+    if body.device_keys.len() > USERS_MAX {
         let message = format!("`device_keys` may name at most {USERS_MAX} users.");
         return Err(MatrixError::invalid_param(message).into());
     }
-    let mut found = BTreeMap::new();
-    for user in wanted.into_keys() {
+    let mut query = KeyQuery::new();
+    for (user, devices) in body.device_keys {
         if shares_room(&api, &peer.origin, &user).await? {
-            found.insert(user, BTreeMap::new());
+            query.insert(user, devices);
         }
     }
-    Ok(Response::new(found))
+    let keys = query_keys(&api.app.server, &api.app.store, None, &query).await?;
+    let body = json!({
+        "device_keys": keys.device_keys,
+        "master_keys": keys.master_keys,
+        "self_signing_keys": keys.self_signing_keys,
+    });
+    Ok(json_response(StatusCode::OK, &body))
 }

@@ -69,7 +69,7 @@ async fn messages_wait_in_the_order_in_which_they_were_committed() {
         assert_eq!(later.unwrap().len(), 2);
         assert_eq!(count(&mut read, PHONE).await.unwrap(), 4);
         let known = &recipients(&nodes.two).await[1];
-        assert_eq!((known.sent, known.looked_at), (4, 0));
+        assert_eq!((known.queue.sent, known.queue.looked_at), (4, 0));
         nodes.close().await;
     }
 }
@@ -92,7 +92,7 @@ async fn what_was_taken_out_is_gone_with_its_log_entry() {
         }
         assert_eq!(waiting(&nodes.one, PHONE).await, [3]);
         let known = &recipients(&nodes.one).await[0];
-        assert_eq!((known.sent, known.looked_at), (3, 3));
+        assert_eq!((known.queue.sent, known.queue.looked_at), (3, 3));
         let entries = log::list(&mut read, 0, i64::MAX, 9).await.unwrap();
         let entries: Vec<_> = entries.iter().map(|entry| entry.reference).collect();
         assert_eq!(entries, [3]);
@@ -130,14 +130,57 @@ async fn a_queue_is_removed_by_who_knows_all_that_is_in_it() {
         remove(None).await.unwrap();
         send(&nodes.one, phone, 1).await.unwrap();
         let mut read = nodes.one.read();
-        assert_eq!(find_sent(&mut read, PHONE).await.unwrap(), Some(1));
+        let queue = find_queue(&mut read, PHONE).await.unwrap();
+        assert_eq!(queue.map(|queue| queue.sent), Some(1));
         send(&nodes.one, phone, 2).await.unwrap();
         for stale in [None, Some(1)] {
             let removed = remove(stale).await;
             assert!(matches!(removed, Err(StoreError::Conflict)), "{removed:?}");
         }
         remove(Some(2)).await.unwrap();
-        assert_eq!(find_sent(&mut read, PHONE).await.unwrap(), None);
+        assert_eq!(find_queue(&mut read, PHONE).await.unwrap(), None);
+        nodes.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_a_server_waits_in_a_queue_of_its_own() {
+    for nodes in test_stores::both().await {
+        for (turn, message) in [8, 2, 5].into_iter().enumerate() {
+            let mut writes = WriteSet::new();
+            insert_for_server(&mut writes, 70, message, format!("{message}").into());
+            nodes.by_turns(turn).commit(writes).await.unwrap();
+        }
+        let queue = (70, SERVER);
+        assert_eq!(waiting(&nodes.two, queue).await, [8, 2, 5]);
+        let mut read = nodes.one.read();
+        let found = list_messages(&mut read, queue, &[5, 8, 9]).await.unwrap();
+        assert_eq!(found, [(5, "5".into()), (8, "8".into())]);
+        let entries = log::list(&mut read, 0, i64::MAX, 9).await.unwrap();
+        assert!(entries.iter().all(|entry| server_of(entry) == Some(70)));
+        let places = list_places(&mut read, queue, entries[1].pos, 9).await;
+        let mut writes = WriteSet::new();
+        delete(&mut writes, queue, &places.unwrap());
+        note_look(&mut writes, queue, 3);
+        nodes.two.commit(writes).await.unwrap();
+        assert_eq!(waiting(&nodes.one, queue).await, [5]);
+        let expected = Queue {
+            sent: 3,
+            looked_at: 3,
+        };
+        let found = find_queue(&mut read, queue).await.unwrap();
+        assert_eq!(found, Some(expected));
+        log_in(&nodes.one, PHONE, 1).await;
+        send(&nodes.one, &recipients(&nodes.one).await[0], 9)
+            .await
+            .unwrap();
+        let entries = log::list_subject(&mut read, 7, (0, i64::MAX), 9).await;
+        assert!(
+            entries
+                .unwrap()
+                .iter()
+                .all(|entry| server_of(entry).is_none())
+        );
         nodes.close().await;
     }
 }

@@ -105,7 +105,7 @@ impl Syncs {
     ) -> StoreResult<()> {
         let span = (since, news.position);
         let mut read = self.store.read();
-        for entry in device_lists::list(&mut read, span).await? {
+        for entry in device_lists::list(&mut read, span, i64::MAX).await? {
             if device_lists::rooms(&entry).any(|room| rooms.binary_search(&room).is_ok()) {
                 news.take(user, &entry);
             }

@@ -12,7 +12,7 @@ use myelin_store::{
     Sequence, Store, StoreError, StoreResult, WriteSet, directory, events,
     followers::{self, Lease},
     memberships::{self, UserMembership},
-    outside_memberships, room_servers, rooms,
+    outside_memberships, remote_device_lists, room_servers, rooms,
 };
 use ruma::{OwnedUserId, RoomId, RoomVersionId};
 
@@ -107,6 +107,7 @@ impl Rooms {
             }
             self.commit_slice(lease, writes).await?;
         }
+        self.doubt_device_lists(lease, members).await?;
         let mut counts = self.count_changes(snapshot.room, members).await?;
         while counts.len() > SERVERS_MAX {
             let mut writes = WriteSet::new();
@@ -146,6 +147,23 @@ impl Rooms {
         room_servers::log_many(&mut room.writes, snapshot.room);
         room.enter(join, numbers).await?;
         Ok(self.settle(room.submit()?).await?.is_some())
+    }
+
+    /// Of the members' devices this server may not have been told while it was not in the room.
+    async fn doubt_device_lists(&self, lease: &mut Lease, members: &Members) -> StoreResult<()> {
+        for slice in members.others.chunks(SLICE) {
+            let users: Vec<i64> = slice.iter().map(|member| member.user).collect();
+            let known = remote_device_lists::list_known(&mut self.store.read(), &users).await?;
+            if known.is_empty() {
+                continue;
+            }
+            let mut writes = WriteSet::new();
+            for user in known {
+                remote_device_lists::note_change(&mut writes, user);
+            }
+            self.commit_slice(lease, writes).await?;
+        }
+        Ok(())
     }
 
     async fn commit_slice(&self, lease: &mut Lease, mut writes: WriteSet) -> StoreResult<()> {
