@@ -14,6 +14,7 @@ pub mod invite_permission;
 pub mod json;
 pub mod membership;
 pub mod power;
+pub mod push;
 pub mod relation;
 pub mod resolution;
 pub mod server;
