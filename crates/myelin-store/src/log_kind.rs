@@ -43,6 +43,11 @@ pub enum LogKind {
     /// One-time or fallback keys of a device were claimed: subject user, reference a number made
     /// from the device id, data the device id.
     OneTimeKeys = 12,
+    /// A user's push rules changed: subject user, reference the version of those that held until
+    /// then (see [`crate::push_rules`]).
+    PushRules = 13,
+    /// Notifications of a room were counted late: subject room, reference room.
+    Counts = 14,
 }
 
 impl LogKind {
@@ -50,7 +55,11 @@ impl LogKind {
     /// the log compacts itself.
     pub const fn is_latest(self) -> bool {
         match self {
-            Self::Event | Self::Membership | Self::RoomServer | Self::Delivery => false,
+            Self::Event
+            | Self::Membership
+            | Self::RoomServer
+            | Self::Delivery
+            | Self::PushRules => false,
             Self::Sessions
             | Self::AccountData
             | Self::Receipt
@@ -58,7 +67,8 @@ impl LogKind {
             | Self::Inbox
             | Self::ToDevice
             | Self::DeviceList
-            | Self::OneTimeKeys => true,
+            | Self::OneTimeKeys
+            | Self::Counts => true,
         }
     }
 
@@ -77,6 +87,8 @@ impl LogKind {
             10 => Some(Self::ToDevice),
             11 => Some(Self::DeviceList),
             12 => Some(Self::OneTimeKeys),
+            13 => Some(Self::PushRules),
+            14 => Some(Self::Counts),
             _ => None,
         }
     }

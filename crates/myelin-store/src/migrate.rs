@@ -31,6 +31,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
         23,
         include_str!("../migrations/0023_dehydrated_devices.sql"),
     ),
+    (24, include_str!("../migrations/0024_push_rules.sql")),
+    (25, include_str!("../migrations/0025_notifications.sql")),
     (27, include_str!("../migrations/0027_relations.sql")),
     (
         31,
