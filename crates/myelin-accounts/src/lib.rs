@@ -76,7 +76,10 @@ pub use openid::{OPENID_TOKEN_LIFETIME, find_openid_user, request_openid_token};
 pub use own_keys::{OwnKey, has_newer_key, list_own_keys, published_keys, rotate_signing_key};
 pub use password::PasswordCost;
 pub use profile::{ProfileError, get_profile, set_profile_field};
-pub use push_rules::{push_rules, shown_push_rules};
+pub use push_rules::{
+    ChangePushRulesError, carry_push_rules, change_push_rules, get_push_rules, shown_push_rules,
+    stored_push_rules,
+};
 pub use refresh::{RefreshError, Refreshed, refresh};
 pub use register::{Permission, Register, RegisterError, Registered, guest_of_token, register};
 pub use registration_token::{

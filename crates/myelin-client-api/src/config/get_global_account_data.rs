@@ -19,7 +19,9 @@ pub(crate) async fn get_global_account_data(
     require_self(&user, &body.user_id)?;
     let event_type = body.event_type.to_string();
     if event_type == "m.push_rules" {
-        let rules = to_raw_value(&shown_push_rules(&user)).map_err(MatrixError::internal)?;
+        let mut read = api.app.store.read();
+        let rules = shown_push_rules(&mut read, (client.user_number, &user)).await?;
+        let rules = to_raw_value(&rules).map_err(MatrixError::internal)?;
         return Ok(Response::new(Raw::from_json(rules)));
     }
     let place = AccountDataPlace {

@@ -1,7 +1,10 @@
 //! Failures of the use cases about what users keep and tell.
 
 use http::StatusCode;
-use myelin_accounts::{AccountDataError, CreateFilterError, ProfileError, TagError};
+use myelin_accounts::{
+    AccountDataError, ChangePushRulesError, CreateFilterError, ProfileError, TagError,
+};
+use myelin_core::push::PushRuleError;
 use myelin_http::MatrixError;
 use ruma::api::error::ErrorCode;
 
@@ -41,6 +44,28 @@ impl From<TagError> for Error {
             TagError::TooMuch => MatrixError::too_large(message),
             TagError::Place(error) => return error.into(),
             TagError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl From<ChangePushRulesError> for Error {
+    fn from(error: ChangePushRulesError) -> Self {
+        let error = match error {
+            ChangePushRulesError::Rule(error) => error,
+            ChangePushRulesError::Store(error) => return error.into(),
+        };
+        let message = format!("{error}.");
+        let bad_request = |kind| MatrixError::new(StatusCode::BAD_REQUEST, kind, message.clone());
+        Self(match error {
+            PushRuleError::NotFound => MatrixError::not_found(message),
+            PushRuleError::NoSuchNeighbour(_) => bad_request(ErrorCode::Unknown),
+            PushRuleError::NoPattern => bad_request(ErrorCode::MissingParam),
+            PushRuleError::Predefined(_)
+            | PushRuleError::InvalidId
+            | PushRuleError::InvalidAction
+            | PushRuleError::InvalidCondition
+            | PushRuleError::LongPattern => MatrixError::invalid_param(message),
+            PushRuleError::TooMuch => MatrixError::too_large(message),
         })
     }
 }

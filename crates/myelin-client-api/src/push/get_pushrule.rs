@@ -1,13 +1,13 @@
 //! `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 
-use myelin_http::Client;
-use ruma::api::client::push::get_pushrule::v3::{Request, Response};
+use axum::response::Response;
+use http::StatusCode;
+use myelin_http::{Client, Raw, json_response};
 
-use super::push_rule;
+use super::rule;
 use crate::{ClientApi, Error};
 
-pub(crate) async fn get_pushrule(_: ClientApi, client: Client<Request>) -> Result<Response, Error> {
-    let Client { user, body, .. } = client;
-    let rule = push_rule(&user, body.kind, &body.rule_id)?;
-    Ok(Response::new(rule.into()))
+pub(crate) async fn get_pushrule(api: ClientApi, client: Client<Raw>) -> Result<Response, Error> {
+    let rule = rule(&api, &client).await?;
+    Ok(json_response(StatusCode::OK, &rule))
 }

@@ -1,16 +1,18 @@
 //! `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
 
-use myelin_http::Client;
-use ruma::api::client::push::get_pushrule_actions::v3::{Request, Response};
+use axum::response::Response;
+use http::StatusCode;
+use myelin_http::{Client, Raw, json_response};
+use serde_json::json;
 
-use super::push_rule;
+use super::rule;
 use crate::{ClientApi, Error};
 
 pub(crate) async fn get_pushrule_actions(
-    _: ClientApi,
-    client: Client<Request>,
+    api: ClientApi,
+    client: Client<Raw>,
 ) -> Result<Response, Error> {
-    let Client { user, body, .. } = client;
-    let rule = push_rule(&user, body.kind, &body.rule_id)?;
-    Ok(Response::new(rule.as_ref().actions().to_vec()))
+    let rule = rule(&api, &client).await?;
+    let actions = json!({"actions": rule["actions"]});
+    Ok(json_response(StatusCode::OK, &actions))
 }

@@ -3,17 +3,15 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_accounts::shown_push_rules;
-use myelin_http::{Client, MatrixError, json_response};
-use ruma::api::client::push::get_pushrules_all::v3::Request;
+use myelin_http::{Client, Raw, json_response};
 
-use crate::ClientApi;
+use crate::{ClientApi, Error};
 
 pub(crate) async fn get_pushrules_all(
-    _: ClientApi,
-    client: Client<Request>,
-) -> Result<Response, MatrixError> {
-    Ok(json_response(
-        StatusCode::OK,
-        &shown_push_rules(&client.user),
-    ))
+    api: ClientApi,
+    client: Client<Raw>,
+) -> Result<Response, Error> {
+    let mut read = api.app.store.read();
+    let rules = shown_push_rules(&mut read, (client.user_number, &client.user)).await?;
+    Ok(json_response(StatusCode::OK, &rules))
 }

@@ -2,16 +2,17 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use myelin_accounts::shown_push_rules;
-use myelin_http::{Client, MatrixError, json_response};
-use ruma::api::client::push::get_pushrules_global_scope::v3::Request;
+use myelin_accounts::get_push_rules;
+use myelin_http::{Client, Raw, json_response};
 
-use crate::ClientApi;
+use crate::{ClientApi, Error};
 
 pub(crate) async fn get_pushrules_global_scope(
-    _: ClientApi,
-    client: Client<Request>,
-) -> Result<Response, MatrixError> {
-    let rules = shown_push_rules(&client.user);
-    Ok(json_response(StatusCode::OK, &rules["global"]))
+    api: ClientApi,
+    client: Client<Raw>,
+) -> Result<Response, Error> {
+    let mut read = api.app.store.read();
+    let rules = get_push_rules(&mut read, client.user_number).await?;
+    let shown = rules.shown(client.user.as_str());
+    Ok(json_response(StatusCode::OK, &shown))
 }

@@ -393,8 +393,16 @@ async fn settings_follow_their_users(server: &TestServer) {
         let path = format!("/user/{}/account_data/m.direct", encode(&user.id));
         let direct = json!({"@carol:localhost": ["!other:localhost", old]});
         user.put(&path, direct).await.ok();
+        let path = format!("/pushrules/global/room/{}", encode(&old));
+        user.put(&path, json!({"actions": []})).await.ok();
     }
     let new = upgraded(&alice, &old, "12").await;
+    let push_rule = async |user: &User, room: &str| {
+        let path = format!("/pushrules/global/room/{}", encode(room));
+        user.get(&path).await.status
+    };
+    assert_eq!(push_rule(&alice, &new).await, 200);
+    assert_eq!(push_rule(&bob, &new).await, 404);
     let tags = async |user: &User, room: &str| {
         let path = format!("/user/{}/rooms/{}/tags", encode(&user.id), encode(room));
         user.get(&path).await.ok()["tags"].clone()
@@ -410,6 +418,7 @@ async fn settings_follow_their_users(server: &TestServer) {
     assert_eq!(tags(&bob, &new).await, favourite);
     for user in [&alice, &bob] {
         assert_eq!(direct(user).await, json!(["!other:localhost", old, new]));
+        assert_eq!(push_rule(user, &new).await, 200);
     }
     // A room that only claims to have replaced another gets nothing.
     let claim = json!({
@@ -419,6 +428,7 @@ async fn settings_follow_their_users(server: &TestServer) {
     let claimed = alice.create_room_with(claim).await;
     bob.join(&claimed).await.ok();
     assert_eq!(tags(&bob, &claimed).await, json!({}));
+    assert_eq!(push_rule(&bob, &claimed).await, 404);
 }
 
 async fn refuses_versions_unheard_of(server: &TestServer) {

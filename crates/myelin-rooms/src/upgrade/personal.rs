@@ -1,6 +1,7 @@
 //! What a user's own settings say of an old room they say of the new one, once the user is in it.
 
 use bytes::Bytes;
+use myelin_accounts::carry_push_rules;
 use myelin_core::membership::Membership;
 use myelin_store::{
     StoreError,
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{Rooms, open_room::OpenRoom};
 
 impl Rooms {
-    /// Carries a user's tags and direct chats over to a room that has replaced another, in the set
+    /// Carries a user's tags, direct chats and push rules over to a room that has replaced another, in the set
     /// by which the user enters it. What the user has set for the new room already stays.
     pub(crate) async fn carry_personal(
         &self,
@@ -32,7 +33,9 @@ impl Rooms {
             return Ok(());
         }
         self.carry_tags(new, user, (&old_id, &new_id)).await?;
-        self.carry_direct(new, user, (&old_id, &new_id)).await
+        self.carry_direct(new, user, (&old_id, &new_id)).await?;
+        let rooms = (old_id.as_str(), new_id.as_str());
+        carry_push_rules(&mut new.read, &mut new.writes, user, rooms).await
     }
 
     /// Whether a room says that it was replaced by this one: anybody could claim to replace it.

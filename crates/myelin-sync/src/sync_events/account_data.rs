@@ -23,26 +23,27 @@ impl Syncs {
         &self,
         poll: &Poll,
         read: &mut Read,
-        changed: Option<&[i64]>,
+        (changed, with_rules): (Option<&[i64]>, bool),
     ) -> StoreResult<String> {
         let filter = &poll.request.filter.account_data;
         let mut events = account_data_events(poll, read, (NO_ROOM, filter), changed).await?;
-        // They are not stored, because they are the same for everybody and never change.
-        if changed.is_none() && filter.allows_type("m.push_rules") {
+        if with_rules && filter.allows_type("m.push_rules") {
             if !events.is_empty() {
                 events.push(',');
             }
-            events.push_str(&self.push_rules_event(poll.user()).await?);
+            events.push_str(&self.push_rules_event(read, poll.user()).await?);
         }
         Ok(events)
     }
 
-    async fn push_rules_event(&self, user: i64) -> StoreResult<String> {
+    /// The user's push rules, which are stored elsewhere, and there only what the user has changed.
+    async fn push_rules_event(&self, read: &mut Read, user: i64) -> StoreResult<String> {
         let id = self.store.interned(&[user]).await?;
         let id = id.first().and_then(|id| std::str::from_utf8(id).ok());
         let id = id.and_then(|id| <&UserId>::try_from(id).ok());
         let id = id.ok_or(StoreError::Missing { table: "interned" })?;
-        let event = json!({"type": "m.push_rules", "content": shown_push_rules(id)});
+        let content = shown_push_rules(read, (user, id)).await?;
+        let event = json!({"type": "m.push_rules", "content": content});
         Ok(event.to_string())
     }
 

@@ -38,7 +38,9 @@ impl SyncAnswer {
             .sent_members
             .begin(&poll.request.viewer, poll.position);
         let mut read = syncs.store.read();
-        let data = syncs.global_account_data(&poll, &mut read, None).await?;
+        let data = syncs
+            .global_account_data(&poll, &mut read, (None, true))
+            .await?;
         Ok(Self::new(syncs, poll, (all.rooms, &data)))
     }
 
@@ -46,11 +48,11 @@ impl SyncAnswer {
     pub(super) async fn news(syncs: &Syncs, poll: Poll, mut news: News) -> StoreResult<Self> {
         let mut read = syncs.store.read();
         let mut planned = syncs.plan_news(&poll, &mut read, &mut news).await?;
-        let mut changed = Some(&news.account_data[..]);
+        let mut changed = (Some(&news.account_data[..]), news.push_rules);
         if poll.request.full_state {
             let known = (&mut planned, &news.joined[..]);
             syncs.add_known(&poll, &mut read, known).await?;
-            changed = None;
+            changed = (None, true);
         }
         let data = syncs.global_account_data(&poll, &mut read, changed).await?;
         Ok(Self::new(syncs, poll, (planned, &data)))

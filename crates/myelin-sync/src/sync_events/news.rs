@@ -30,6 +30,8 @@ pub(super) struct News {
     pub(super) keys_claimed_of: BTreeSet<Bytes>,
     /// Who else has come, gone, or changed their devices.
     pub(super) others: Others,
+    /// Whether the user's push rules have changed.
+    pub(super) push_rules: bool,
     /// All rooms that the user is joined to at that position, where they were asked for.
     pub(super) joined: Vec<i64>,
 }
@@ -133,7 +135,10 @@ impl Syncs {
 impl News {
     /// Whether nothing happened.
     pub(super) fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.own.is_empty() && self.account_data.is_empty()
+        self.rooms.is_empty()
+            && self.own.is_empty()
+            && self.account_data.is_empty()
+            && !self.push_rules
     }
 
     /// The rooms that the user has joined.
@@ -199,16 +204,18 @@ impl News {
                 self.messages_to.insert(entry.data.clone());
             }
             LogKind::Receipt => {
+                let other = other_of_receipt(entry);
                 let room = if entry.subject == user {
-                    private_receipt_room(entry)
+                    other
                 } else {
                     Some(entry.subject)
                 };
                 if let Some(room) = room {
-                    let receipts = &mut self.rooms.entry(room).or_default().receipts;
-                    receipts.push(entry.reference);
+                    let room = self.rooms.entry(room).or_default();
+                    room.receipts.push(entry.reference);
                 }
             }
+            LogKind::PushRules if entry.subject == user => self.push_rules = true,
             _ => {}
         }
     }
@@ -239,8 +246,9 @@ impl Others {
     }
 }
 
-/// The room of a private receipt, whose subject is the user.
-fn private_receipt_room(entry: &LogEntry) -> Option<i64> {
+/// The user of a public receipt, whose subject is the room; the room of a private one, whose
+/// subject is the user.
+fn other_of_receipt(entry: &LogEntry) -> Option<i64> {
     Some(i64::from_be_bytes(entry.data.as_ref().try_into().ok()?))
 }
 
