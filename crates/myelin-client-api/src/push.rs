@@ -3,6 +3,7 @@
 //! The requests are read here, for ruma's types of them know fewer rules than users may have.
 
 mod delete_pushrule;
+mod get_notifications;
 mod get_pushrule;
 mod get_pushrule_actions;
 mod get_pushrule_enabled;
@@ -23,6 +24,9 @@ use crate::{ClientApi, Error};
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
+        .raw_endpoint::<api::get_notifications::v3::Request, _, _, _, _>(
+            get_notifications::get_notifications,
+        )
         .raw_endpoint::<api::get_pushrules_all::v3::Request, _, _, _, _>(
             get_pushrules_all::get_pushrules_all,
         )

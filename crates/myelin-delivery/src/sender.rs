@@ -120,7 +120,7 @@ impl Sender {
     /// again.
     async fn end(&mut self) {
         if let Err(error) = self.finish().await {
-            crate::report(&error);
+            crate::report::report(crate::WORK, &error);
         }
     }
 

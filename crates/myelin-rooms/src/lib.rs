@@ -18,6 +18,7 @@ mod jobs;
 mod members;
 mod membership;
 mod mutual_rooms;
+mod notify;
 mod numbers;
 mod open_room;
 mod originals;
@@ -63,6 +64,7 @@ pub use membership::{
     ReceivedInvite, RemoteError, SendMember, SentMember, ThirdPartyInvite,
 };
 pub use mutual_rooms::MutualRooms;
+pub use notify::AskedEvent;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use receive::{Outcome, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};

@@ -11,6 +11,7 @@ use myelin_store::{
     events::{self, StoredEvent},
     memberships,
     receipts::{self, Receipt, ReceiptKey},
+    redacted_originals,
 };
 use ruma::{EventId, RoomId, UserId};
 use serde::Deserialize;
@@ -277,12 +278,12 @@ pub(crate) async fn find_in_room(
 }
 
 /// The root of the thread that an event is in (None: in none), and the events passed on the way.
-async fn thread_of(
+pub(crate) async fn thread_of(
     read: &mut Read,
     event: &StoredEvent,
 ) -> StoreResult<(Option<String>, Vec<String>)> {
     let mut passed = vec![event.id.clone()];
-    let mut next = Relation::of_event(&event.json);
+    let mut next = relation_of(read, event).await?;
     while let Some(relation) = next {
         if relation.rel_type == THREAD {
             return Ok((Some(relation.event_id), passed));
@@ -292,7 +293,20 @@ async fn thread_of(
         }
         let parent = find_in_room(read, event.room, &relation.event_id).await?;
         passed.push(relation.event_id);
-        next = parent.and_then(|parent| Relation::of_event(&parent.json));
+        next = match parent {
+            Some(parent) => relation_of(read, &parent).await?,
+            None => None,
+        };
     }
     Ok((None, passed))
+}
+
+/// The relation of an event; of a redacted one that which it had, as long as that is kept, so that
+/// what belongs to a thread does not move out of it.
+async fn relation_of(read: &mut Read, event: &StoredEvent) -> StoreResult<Option<Relation>> {
+    if event.redaction.is_none() {
+        return Ok(Relation::of_event(&event.json));
+    }
+    let original = redacted_originals::find(read, event.event).await?;
+    Ok(original.and_then(|json| Relation::of_event(&json)))
 }

@@ -11,6 +11,7 @@ pub mod filter;
 mod initial;
 mod messages;
 mod new_events;
+mod notifications;
 mod places;
 mod presence;
 mod relations;
@@ -18,6 +19,7 @@ mod render;
 mod sync_events;
 mod threads;
 mod token;
+mod unread;
 mod walk;
 mod watch;
 
@@ -33,6 +35,9 @@ pub use context::Context;
 pub use initial::{Overview, RoomOverview, place_after, place_before};
 pub use messages::{MessagesError, Page, PageRequest};
 pub use new_events::{EventsRequest, NewEvents};
+pub use notifications::{
+    Notification, NotificationsPage, NotificationsRequest, NotificationsToken,
+};
 pub use presence::{PresenceError, ShownPresence};
 pub use relations::Related;
 pub use render::{Audience, Notes, ShownEvent, write_shown};

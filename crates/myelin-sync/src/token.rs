@@ -54,6 +54,13 @@ pub enum Token {
 #[error("{0:?} is not a token of this server")]
 pub struct TokenError(String);
 
+impl TokenError {
+    /// The error about a text that is no token.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.chars().take(64).collect())
+    }
+}
+
 impl fmt::Display for StreamToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -12,6 +12,7 @@ use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
+use myelin_delivery::Notifications;
 use myelin_http::App;
 use myelin_rooms::Rooms;
 use myelin_store::Store;
@@ -35,6 +36,7 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(1);
 pub(crate) struct Node {
     pub(crate) app: App,
     pub(crate) rooms: Rooms,
+    pub(crate) notifications: Notifications,
     pub(crate) router: Router,
     /// What goes on without requests, until the shutdown begins.
     pub(crate) background: Mutex<JoinSet<()>>,

@@ -23,7 +23,7 @@ use ruma::OwnedServerName;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
-use crate::{Answer, Measured, Network, TestClock, User, logs, nodes::Nodes, proxy};
+use crate::{Answer, Measured, Network, TestClock, User, logs, nodes::Nodes, proxy, wait_until};
 
 /// The name of a server that was not given another.
 pub const SERVER_NAME: &str = "localhost";
@@ -230,6 +230,21 @@ impl TestServer {
     /// The use cases of the first node, for tests that need a large room or many rooms quickly.
     pub fn rooms(&self) -> Rooms {
         self.nodes.all()[0].rooms.clone()
+    }
+
+    /// Waits until notifications are counted up to what has happened so far.
+    pub async fn counted(&self) {
+        let nodes = self.nodes.all();
+        let mut position = 0;
+        for node in nodes.iter() {
+            let reached = node.app.store.live().catch_up().await;
+            position = position.max(reached.expect("the log can be read"));
+        }
+        wait_until("notifications are counted", async || {
+            let mut nodes = nodes.iter();
+            nodes.any(|node| node.notifications.passed() >= position)
+        })
+        .await;
     }
 
     /// An error or a panic whose text contains this does not fail the test.

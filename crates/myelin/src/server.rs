@@ -14,7 +14,7 @@ use myelin_core::{
     server::Server,
     signing_key::SigningKey,
 };
-use myelin_delivery::Delivery;
+use myelin_delivery::{Delivery, Notifications};
 use myelin_federation_api::{FederationApi, FederationApiSettings};
 use myelin_http::{App, HttpSettings, Network, RateLimits, Support, finish};
 use myelin_rooms::{Rooms, ServerNotices};
@@ -85,6 +85,8 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
     background.spawn(async move { rooms.work_off_inbox(shutdown.begun()).await });
     let (delivery, shutdown) = (Delivery::new(&api.rooms), app.shutdown.clone());
     background.spawn(async move { delivery.run(shutdown.begun()).await });
+    let (notifications, shutdown) = (Notifications::new(&api.rooms), app.shutdown.clone());
+    background.spawn(async move { notifications.run(shutdown.begun()).await });
     background.spawn(chores::run(app.clone(), api.rooms.clone()));
     let federation = FederationApi {
         app: app.clone(),

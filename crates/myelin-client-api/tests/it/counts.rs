@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings, SendEvent};
+use myelin_store::{WriteSet, notifications, users};
 use myelin_testkit::{Mode, TestServer, User, encode, least_cost as cost, run, text};
 use ruma::{CanonicalJsonObject, RoomId, RoomVersionId, UserId};
 use serde_json::json;
@@ -28,6 +29,7 @@ macro_rules! on_one_node {
 
 on_one_node!(
     a_message_costs_the_same_in_a_room_of_any_size,
+    a_message_notifies_thousands_without_a_row_for_each,
     a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms,
     a_sync_with_one_event_costs_the_same_with_any_number_of_rooms,
     a_lazy_sync_reads_no_members_but_those_it_shows,
@@ -45,6 +47,51 @@ async fn a_message_costs_the_same_in_a_room_of_any_size(server: &TestServer) {
     let in_large = cost(server, async || drop(alice.send(&large, "hello").await)).await;
     assert!(in_small.rows_written > 0, "{in_small:?}");
     assert_eq!(in_small, in_large);
+}
+
+async fn a_message_notifies_thousands_without_a_row_for_each(server: &TestServer) {
+    let alice = server.user("alice").await;
+    make_accounts(server, 5_000).await;
+    let small = room_of(server, &alice, 10).await;
+    let large = room_of(server, &alice, 5_000).await;
+    let in_small = cost(server, async || drop(alice.send(&small, "hello").await)).await;
+    let in_large = cost(server, async || drop(alice.send(&large, "hello").await)).await;
+    // The sender's rows and the follower's.
+    assert!((8..32).contains(&in_small.rows_written), "{in_small:?}");
+    assert_eq!(in_small, in_large);
+    // All of them are notified: once the rows of the messages are there, anybody's count is.
+    let store = server.stores().remove(0);
+    let mut read = store.read();
+    for (room, sent) in [(&small, 6), (&large, 6)] {
+        let room_id = RoomId::parse(room).unwrap();
+        let number = server.rooms().find_number(&room_id).await.unwrap().unwrap();
+        let place = (number, notifications::MAIN);
+        let sums = notifications::sums_up_to(&mut read, place, i64::MAX).await;
+        assert_eq!(sums.unwrap().notify, sent);
+    }
+}
+
+/// Accounts of those who join in [`room_of`].
+async fn make_accounts(server: &TestServer, count: usize) {
+    let store = server.stores().remove(0);
+    let ids: Vec<String> = (1..count)
+        .map(|number| format!("@member{number}:localhost"))
+        .collect();
+    for slice in ids.chunks(200) {
+        let names: Vec<&[u8]> = slice.iter().map(String::as_bytes).collect();
+        let numbers = store.intern(&names).await.unwrap();
+        let mut writes = WriteSet::new();
+        for (number, user_id) in numbers.into_iter().zip(slice) {
+            let account = users::User {
+                number,
+                user_id: user_id.clone(),
+                version: 1,
+                ..users::User::default()
+            };
+            users::insert(&mut writes, &account);
+        }
+        store.commit(writes).await.unwrap();
+    }
 }
 
 async fn a_sync_with_nothing_new_costs_the_same_with_any_number_of_rooms(server: &TestServer) {

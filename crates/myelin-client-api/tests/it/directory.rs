@@ -351,6 +351,7 @@ async fn a_page_costs_a_page(server: &TestServer) {
         alice.create_room_with(request).await
     };
     let rows_read = async || {
+        server.counted().await;
         let store = &server.stores()[0];
         let before = store.counts().rows_read;
         alice.get("/publicRooms?limit=3").await.ok();

@@ -129,6 +129,7 @@ async fn many_members_are_read_in_pages(server: &TestServer) {
     let alice = server.user("alice").await;
     let room = room_of(server, &alice, 10_000).await;
     let store = &server.stores()[0];
+    server.counted().await;
     for endpoint in ["members", "joined_members"] {
         let before = store.counts();
         let path = format!("/_matrix/client/v3/rooms/{}/{endpoint}", encode(&room));

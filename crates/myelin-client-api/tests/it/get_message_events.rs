@@ -237,6 +237,7 @@ async fn stops_looking_after_a_thousand_events(server: &TestServer) {
     let rows = || -> u64 { stores.iter().map(|store| store.counts().rows_read).sum() };
     let filter = encode(r#"{"types":["m.room.message"]}"#);
     let query = format!("dir=b&filter={filter}");
+    server.counted().await;
     let before = rows();
     let page = alice.messages(&room, &query).await.ok();
     assert!(rows() - before < 1_300, "{}", rows() - before);

@@ -204,6 +204,7 @@ async fn a_page_without_state_events_takes_one_look_into_the_state(server: &Test
         let counts = stores.iter().map(|store| store.counts().trie_nodes_read);
         counts.sum()
     };
+    server.counted().await;
     for limit in [1, 10, 100] {
         let before = nodes_read();
         let page = alice

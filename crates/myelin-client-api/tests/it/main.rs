@@ -45,6 +45,7 @@ mod leave_room;
 mod login;
 mod logout;
 mod membership;
+mod notifications;
 mod pages;
 mod peeking;
 mod presence;

@@ -125,11 +125,18 @@ async fn unknown_rules_are_not_found(server: &TestServer) {
             answer.refused(404, "M_NOT_FOUND");
         }
         delete(&alice, &path).await.refused(404, "M_NOT_FOUND");
-        let answer = alice.put(&format!("{path}/actions"), json!({"actions": []}));
-        answer.await.refused(404, "M_NOT_FOUND");
-        let answer = alice.put(&format!("{path}/enabled"), json!({"enabled": true}));
-        answer.await.refused(404, "M_NOT_FOUND");
+        let answer = alice
+            .put(&format!("{path}/actions"), json!({"actions": []}))
+            .await;
+        answer.refused(404, "M_NOT_FOUND");
+        let answer = alice
+            .put(&format!("{path}/enabled"), json!({"enabled": true}))
+            .await;
+        answer.refused(404, "M_NOT_FOUND");
     }
+    let path = path("nonsense", "x");
+    let refused = alice.put(&path, json!({"actions": []})).await;
+    refused.refused(404, "M_NOT_FOUND");
 }
 
 async fn the_rules_are_account_data(server: &TestServer) {
@@ -193,11 +200,13 @@ async fn rules_stand_before_and_after_others(server: &TestServer) {
         let refused = alice.put(&path, json!({"actions": []})).await;
         refused.refused(400, "M_UNKNOWN");
     }
-    let twice = alice.put(
-        "/pushrules/global/override/e?before=a&before=b",
-        json!({"actions": []}),
-    );
-    twice.await.refused(400, "M_INVALID_PARAM");
+    let twice = alice
+        .put(
+            "/pushrules/global/override/e?before=a&before=b",
+            json!({"actions": []}),
+        )
+        .await;
+    twice.refused(400, "M_INVALID_PARAM");
     assert_eq!(own(&alice).await, ["b", "a", "c", "d"]);
 }
 
@@ -208,8 +217,8 @@ async fn rules_are_enabled_and_disabled(server: &TestServer) {
         let path = path("override", id);
         for enabled in [true, false, true] {
             let body = json!({"enabled": enabled});
-            let answer = alice.put(&format!("{path}/enabled"), body.clone());
-            assert_eq!(answer.await.ok(), json!({}));
+            let answer = alice.put(&format!("{path}/enabled"), body.clone()).await;
+            assert_eq!(answer.ok(), json!({}));
             assert_eq!(alice.get(&format!("{path}/enabled")).await.ok(), body);
             assert_eq!(alice.get(&path).await.ok()["enabled"], enabled);
         }
@@ -263,7 +272,6 @@ async fn bad_rules_are_refused(server: &TestServer) {
             json!({"actions": []}),
             "M_INVALID_PARAM",
         ),
-        ("nonsense", "a", json!({"actions": []}), "M_INVALID_PARAM"),
         ("override", "a", json!({"actions": [7]}), "M_INVALID_PARAM"),
         ("override", "a", condition(json!({})), "M_INVALID_PARAM"),
         ("override", "a", condition(json!("x")), "M_INVALID_PARAM"),

@@ -1,3 +1,5 @@
+//! Push rules as tables of cases.
+
 mod conditions;
 mod editing;
 mod patterns;

@@ -1,3 +1,5 @@
+//! Rows and counts, on both engines.
+
 use super::*;
 use crate::{Store, StoreError, log, test_stores};
 

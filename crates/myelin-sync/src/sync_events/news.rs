@@ -64,6 +64,8 @@ pub(super) struct RoomNews {
     pub(super) account_data: Vec<i64>,
     /// The numbers of new receipts.
     pub(super) receipts: Vec<i64>,
+    /// Whether the user's unread notifications may have changed otherwise than by the events.
+    pub(super) counted: bool,
 }
 
 /// A change of a user's own membership.
@@ -213,8 +215,10 @@ impl News {
                 if let Some(room) = room {
                     let room = self.rooms.entry(room).or_default();
                     room.receipts.push(entry.reference);
+                    room.counted |= entry.subject == user || other == Some(user);
                 }
             }
+            LogKind::Counts => self.rooms.entry(entry.subject).or_default().counted = true,
             LogKind::PushRules if entry.subject == user => self.push_rules = true,
             _ => {}
         }

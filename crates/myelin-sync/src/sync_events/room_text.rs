@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use myelin_store::{Read, StoreResult, events};
+use myelin_store::{
+    Read, StoreResult, events,
+    notifications::{MAIN, Sums},
+};
 use ruma::RoomId;
 
 use super::{news::RoomNews, poll::Poll, room::Part, state::Known, timeline::Timeline};
@@ -129,6 +132,7 @@ impl Syncs {
             .as_mut()
             .map(|news| std::mem::take(&mut news.account_data));
         let receipts = news.as_mut().map(|news| std::mem::take(&mut news.receipts));
+        let counted = news.as_ref().is_some_and(|news| news.counted);
         let receipts = (known, &receipts.unwrap_or_default()[..]);
         let at = (room, room_id);
         let ephemeral = self.ephemeral(poll, read, at, receipts).await?;
@@ -146,7 +150,8 @@ impl Syncs {
         }
         let _ = write!(text, r#","account_data":{{"events":[{data}]}}"#);
         let _ = write!(text, r#","ephemeral":{{"events":[{ephemeral}]}}"#);
-        text.push_str(r#","unread_notifications":{"highlight_count":0,"notification_count":0}"#);
+        self.write_unread(poll, read, (&mut text, room, room_id))
+            .await?;
         let mut room = RoomText::with_state(poll, text, told.state);
         if known != Known::All {
             return Ok(Some(room));
@@ -157,8 +162,36 @@ impl Syncs {
         }
         let timeline = &told.timeline;
         let has_events = timeline.limited || !timeline.events.is_empty() || room.has_state;
-        let has_content = has_events || !data.is_empty() || !ephemeral.is_empty();
+        let has_content = has_events || counted || !data.is_empty() || !ephemeral.is_empty();
         Ok(has_content.then_some(room))
+    }
+
+    /// Writes how many unread messages notify the user: in all threads together, or, to a client
+    /// that asks for it, in each of them.
+    async fn write_unread(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        (text, room, room_id): (&mut String, i64, &RoomId),
+    ) -> StoreResult<()> {
+        let mut threads = self.unread(read, poll.user(), (room, room_id)).await?;
+        let filter = &poll.request.filter.room.timeline;
+        if !filter.unread_thread_notifications() {
+            let mut all = Sums::default();
+            for thread in threads.values() {
+                all.notify += thread.notify;
+                all.highlight += thread.highlight;
+            }
+            let _ = write!(text, r#","unread_notifications":{}"#, counts(all));
+            return Ok(());
+        }
+        let main = threads.remove(MAIN).unwrap_or_default();
+        let threads = threads.into_iter();
+        let threads = threads.map(|(id, sums)| format!("{}:{}", quoted(&id), counts(sums)));
+        let threads = threads.collect::<Vec<_>>().join(",");
+        let _ = write!(text, r#","unread_notifications":{}"#, counts(main));
+        let _ = write!(text, r#","unread_thread_notifications":{{{threads}}}"#);
+        Ok(())
     }
 
     /// A room that the user looks at from outside: stripped state, unless it is somebody whose
@@ -205,4 +238,9 @@ fn open_room(poll: &Poll, room_id: &RoomId, timeline: &Timeline) -> StoreResult<
         r#"],"limited":{limited},"prev_batch":"{prev_batch}"}}"#
     );
     Ok(text)
+}
+
+fn counts(sums: Sums) -> String {
+    let Sums { notify, highlight } = sums;
+    format!(r#"{{"highlight_count":{highlight},"notification_count":{notify}}}"#)
 }

@@ -8,7 +8,7 @@ use std::{
 use myelin_accounts::{AccountSettings, PasswordCost, find_or_make_signing_key};
 use myelin_client_api::{ClientApi, ClientApiSettings};
 use myelin_core::server::Server;
-use myelin_delivery::Delivery;
+use myelin_delivery::{Delivery, Notifications};
 use myelin_federation_api::FederationApi;
 use myelin_http::App;
 use myelin_net::Federation;
@@ -97,6 +97,9 @@ impl TestServer {
         background.spawn(async move { worker.work_off_inbox(shutdown.begun()).await });
         let (delivery, shutdown) = (Delivery::new(&rooms), app.shutdown.clone());
         background.spawn(async move { delivery.run(shutdown.begun()).await });
+        let notifications = Notifications::new(&rooms);
+        let (follower, shutdown) = (notifications.clone(), app.shutdown.clone());
+        background.spawn(async move { follower.run(shutdown.begun()).await });
         let tools = myelin_client_api::admin_router(api.clone());
         let federation = FederationApi {
             app: app.clone(),
@@ -111,6 +114,7 @@ impl TestServer {
         Node {
             app,
             rooms,
+            notifications,
             router,
             background,
             driver: Mutex::new(driver),

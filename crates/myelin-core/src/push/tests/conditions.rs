@@ -1,3 +1,5 @@
+//! Conditions, one by one.
+
 use super::*;
 
 #[test]

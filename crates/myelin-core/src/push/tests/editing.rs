@@ -1,3 +1,5 @@
+//! How rules are put, changed and deleted.
+
 use super::*;
 
 const OVERRIDE: RuleKind = RuleKind::Override;

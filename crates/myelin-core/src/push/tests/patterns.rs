@@ -1,3 +1,5 @@
+//! Patterns: what they match, and what they may cost.
+
 use super::super::pattern::{Pattern, Steps};
 
 fn matches(pattern: &str, text: &str) -> bool {

@@ -1,3 +1,5 @@
+//! The predefined rules say what the specification says.
+
 use super::*;
 
 fn of_defaults(event: &PushEvent, joined: u64) -> Value {
