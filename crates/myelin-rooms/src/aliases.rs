@@ -12,6 +12,7 @@ use myelin_store::{
 };
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
 
+pub(crate) use self::canonical::check_first_alias;
 pub use self::{canonical::CanonicalAliasError, resolve::AliasTarget};
 
 use crate::{

@@ -22,8 +22,12 @@ pub use settings::{Preset, RoomSettings};
 pub(crate) use settings::{creators_rule, room_id_is_random};
 
 use crate::{
-    AppendError, ClientTransaction, InviteError, Rooms, append::Draft, membership::MEMBER,
-    numbers::EventNumbers, open_room::OpenRoom,
+    AppendError, CanonicalAliasError, ClientTransaction, InviteError, Rooms,
+    aliases::{CANONICAL_ALIAS, check_first_alias},
+    append::Draft,
+    membership::MEMBER,
+    numbers::EventNumbers,
+    open_room::OpenRoom,
 };
 
 /// Most users that can be invited while a room is created: with them its events still fit one
@@ -74,6 +78,13 @@ pub struct InitialState {
     pub content: CanonicalJsonObject,
 }
 
+impl InitialState {
+    /// Whether it is the one state event of this type that counts.
+    fn is(&self, event_type: &str) -> bool {
+        self.event_type == event_type && self.state_key.is_empty()
+    }
+}
+
 /// Why a room was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateRoomError {
@@ -96,6 +107,9 @@ pub enum CreateRoomError {
         /// Why.
         error: AppendError,
     },
+    /// The room shall call itself by what does not lead to it.
+    #[error(transparent)]
+    CanonicalAlias(CanonicalAliasError),
     /// The database failed.
     #[error("the room could not be stored")]
     Store(#[from] StoreError),
@@ -129,6 +143,11 @@ impl Rooms {
             .alias_localpart
             .map(|localpart| self.new_alias(localpart))
             .transpose()?;
+        let names = create.initial_state.iter();
+        for name in names.filter(|state| state.is(CANONICAL_ALIAS)) {
+            let checked = check_first_alias(&name.content, alias.as_deref());
+            checked.map_err(CreateRoomError::CanonicalAlias)?;
+        }
         let creator = self.store.intern(&[create.creator.as_bytes()]).await?;
         let creator = *creator
             .first()

@@ -355,6 +355,7 @@ impl From<CreateRoomError> for Error {
             CreateRoomError::InvalidAlias(_) | CreateRoomError::TooMuch => {
                 bad_request(ErrorCode::InvalidParam)
             }
+            CreateRoomError::CanonicalAlias(error) => canonical_alias(&error),
             CreateRoomError::InvalidState {
                 error: error @ AppendError::InviteBlocked(_),
                 ..

@@ -12,6 +12,7 @@ three_modes!(
     names_and_describes_the_room,
     sets_initial_state_and_power_levels,
     gives_the_room_an_alias,
+    the_room_calls_itself_by_no_other_alias,
     invites_whom_it_names,
     knows_every_room_version,
     rooms_made_alike_at_one_time_are_two,
@@ -156,6 +157,31 @@ async fn gives_the_room_an_alias(server: &TestServer) {
     assert_eq!(canonical["alias"], "#tea:localhost");
     let joined = server.user("bob").await.join("#tea:localhost").await.ok();
     assert_eq!(text(&joined, "room_id"), room);
+}
+
+async fn the_room_calls_itself_by_no_other_alias(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let request = |content: Value| {
+        let named = json!({"type": "m.room.canonical_alias", "content": content});
+        json!({"room_alias_name": "tea", "initial_state": [named]})
+    };
+    for (content, errcode) in [
+        (json!({"alias": "#milk:localhost"}), "M_BAD_ALIAS"),
+        (json!({"alias": "#tea:elsewhere.example"}), "M_BAD_ALIAS"),
+        (
+            json!({"alias": "#tea:localhost", "alt_aliases": ["#milk:localhost"]}),
+            "M_BAD_ALIAS",
+        ),
+        (json!({"alias": "tea"}), "M_INVALID_PARAM"),
+    ] {
+        alice
+            .post("/createRoom", request(content))
+            .await
+            .refused(400, errcode);
+    }
+    let own = json!({"alias": "#tea:localhost", "alt_aliases": ["#tea:localhost"]});
+    let room = alice.create_room_with(request(own.clone())).await;
+    assert_eq!(content(&alice, &room, "m.room.canonical_alias").await, own);
 }
 
 async fn invites_whom_it_names(server: &TestServer) {

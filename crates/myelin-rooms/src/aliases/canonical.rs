@@ -39,6 +39,17 @@ pub(crate) struct AskedAliases {
     without_answer: BTreeSet<String>,
 }
 
+/// Checks what a room that is being made shall call itself: nothing leads to it but its one alias.
+pub(crate) fn check_first_alias(
+    content: &CanonicalJsonObject,
+    alias: Option<&RoomAliasId>,
+) -> Result<(), CanonicalAliasError> {
+    let own = alias.map(RoomAliasId::as_str);
+    let mut wanted = named(content)?.into_iter();
+    let stranger = wanted.find(|wanted| Some(wanted.as_str()) != own);
+    stranger.map_or(Ok(()), |alias| Err(CanonicalAliasError::Elsewhere(alias)))
+}
+
 impl Rooms {
     /// Asks other servers for those of their aliases that this content has and the one in place has
     /// not, if the user may say what the room is called. No lock is held meanwhile.
