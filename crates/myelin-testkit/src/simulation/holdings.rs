@@ -5,7 +5,10 @@ use std::{
     fmt::Write,
 };
 
-use myelin_store::events::{self, Status, StoredEvent};
+use myelin_store::{
+    events::{self, Status, StoredEvent},
+    inbox, room_servers,
+};
 use serde_json::Value;
 
 use super::{agreement::references, world::World};
@@ -26,8 +29,16 @@ struct Held {
 pub(super) async fn tell(world: &World, room: &str) -> Vec<String> {
     let mut events: BTreeMap<String, Value> = BTreeMap::new();
     let mut held: BTreeMap<(String, usize), Held> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for server in &world.servers {
+        let known = known_events(server, room).await;
+        ids.extend(known.into_iter().map(|event| event.id));
+    }
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for (index, server) in world.servers.iter().enumerate() {
-        for event in known_events(server, room).await {
+        let store = server.stores().remove(0);
+        let stored = events::list_by_ids(&mut store.read(), &ids).await;
+        for event in stored.expect("the store answers") {
             let state_before = state_before(server, &event).await;
             let status = event.status;
             let json = serde_json::from_str(&event.json).expect("events are JSON");
@@ -52,8 +63,25 @@ pub(super) async fn tell(world: &World, room: &str) -> Vec<String> {
             server.name(),
             ends(server, room).await
         ));
+        told.extend(waiting(server, room).await);
     }
     told
+}
+
+/// What waits in the server's inbox.
+async fn waiting(server: &TestServer, room: &str) -> Vec<String> {
+    let store = server.stores().remove(0);
+    let number = store.find_interned(room.as_bytes()).await;
+    let number = number.expect("the store answers").unwrap_or_default();
+    let waiting = inbox::list_due(&mut store.read(), number, i64::MAX, 100).await;
+    let waiting = waiting.expect("the store answers").into_iter();
+    let tell = |row: inbox::Received| {
+        let (name, id) = (server.name(), short(&row.id).to_owned());
+        let pause_s = (row.due_ms - server.now_ms().cast_signed()) / 1_000;
+        let failures = row.failures;
+        format!("  {name} tries {id} again in {pause_s} s, after {failures} failures")
+    };
+    waiting.map(tell).collect()
 }
 
 /// What a server knows of a room: what it has accepted, and all that this refers to.
@@ -100,10 +128,23 @@ async fn ends(server: &TestServer, room: &str) -> String {
     let number = number.expect("the store answers").unwrap_or_default();
     let row = myelin_store::rooms::find(&mut store.read(), number).await;
     let row = row.expect("the store answers");
-    row.map_or("nothing".to_owned(), |row| {
-        let ends = row.extremities.iter().map(|id| short(id));
-        ends.collect::<Vec<_>>().join(" ")
-    })
+    let Some(row) = row else {
+        return "nothing".to_owned();
+    };
+    let ends: Vec<&str> = row.extremities.iter().map(|id| short(id)).collect();
+    let mut told = ends.join(" ");
+    let counts = room_servers::list(&mut store.read(), number).await;
+    for count in counts.expect("the store answers") {
+        let name = store.interned(&[count.server]).await.expect("a name").pop();
+        let name = name.unwrap_or_default();
+        let _ = write!(
+            told,
+            ", {} of {}",
+            count.joined,
+            String::from_utf8_lossy(&name)
+        );
+    }
+    told
 }
 
 fn what_it_is(id: &str, json: &Value) -> String {
