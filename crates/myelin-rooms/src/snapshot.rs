@@ -170,7 +170,7 @@ impl Snapshot {
         found.sort_by(|a, b| a.event.event_id.cmp(&b.event.event_id));
         self.rooms.recognise(&self.version, &mut found).await?;
         let version = self.version.clone();
-        let judged = tokio::task::spawn_blocking(move || {
+        let judged = self.rooms.beside(move || {
             let judgement = judge(&version, &told(&found));
             (found, judgement)
         });

@@ -10,7 +10,10 @@ use std::{
 use myelin_core::event::{self, Event, EventError, PublicKeys, Verified, VerifyError};
 use ruma::{OwnedServerName, RoomId, RoomVersionId};
 use serde_json::value::RawValue;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::{JoinError, JoinSet, spawn_blocking},
+    time::timeout,
+};
 
 use crate::Rooms;
 
@@ -53,10 +56,28 @@ impl Rooms {
         let parsed: Vec<_> = parsed.map(|event| event.map(Arc::new)).collect();
         let keys = self.keys_for(&parsed, version, keys_within).await;
         let parsed = parsed.into_iter();
-        let parsed = parsed
+        let parsed: Vec<_> = parsed
             .map(|event| event.map(Arc::unwrap_or_clone))
             .collect();
-        check_all(parsed, version, keys).await
+        if parsed.len() <= INLINE_MAX || self.store.is_driven() {
+            check_each(parsed, &keys, version)
+        } else {
+            check_all(parsed, version, keys).await
+        }
+    }
+
+    /// Does what takes the processor long on a thread of its own, so that nobody else waits for it.
+    /// In a simulation it is done at once: what another thread does comes at any time, and one seed
+    /// would not give one course of things.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        if self.store.is_driven() {
+            Ok(work())
+        } else {
+            spawn_blocking(work).await
+        }
     }
 
     /// The keys for all events at once, one request of keys for each group of servers: nobody
@@ -101,20 +122,23 @@ fn parse(pdu: &RawValue, version: &RoomVersionId, room_id: &RoomId) -> Result<Ev
     }
 }
 
-/// Checks signatures and hashes: of many events on all cores.
+/// Checks signatures and hashes.
+fn check_each(
+    events: Vec<Result<Event, PduError>>,
+    keys: &PublicKeys,
+    version: &RoomVersionId,
+) -> Vec<Result<Event, PduError>> {
+    let checked = events.into_iter();
+    let checked = checked.map(|event| event.and_then(|event| check(event, version, keys)));
+    checked.collect()
+}
+
+/// The same of many events, on all cores.
 async fn check_all(
     parsed: Vec<Result<Event, PduError>>,
     version: &RoomVersionId,
     keys: PublicKeys,
 ) -> Vec<Result<Event, PduError>> {
-    let check_each = |events: Vec<Result<Event, PduError>>, keys: &PublicKeys, version: &_| {
-        let checked = events.into_iter();
-        let checked = checked.map(|event| event.and_then(|event| check(event, version, keys)));
-        checked.collect::<Vec<_>>()
-    };
-    if parsed.len() <= INLINE_MAX {
-        return check_each(parsed, &keys, version);
-    }
     let keys = Arc::new(keys);
     let mut chunks = Vec::new();
     let mut left = parsed.into_iter().peekable();

@@ -185,6 +185,11 @@ impl Store {
         self.inner.shared
     }
 
+    /// Whether the caller commits what is queued, in a time of its own: a simulation.
+    pub fn is_driven(&self) -> bool {
+        matches!(self.inner.committer, Committer::Driven(_))
+    }
+
     /// What the store has done so far.
     pub fn counts(&self) -> Counts {
         self.inner.counters.counts()

@@ -1,15 +1,22 @@
 //! Servers whose last user has gone from a room: they may ask for what came before that, and so can
-//! judge what removed them.
+//! judge what removed them; and when they come back they begin anew.
 
-use myelin_testkit::{Answer, TestServer, encode, three_modes, three_modes_federated, wait_until};
+use http::Method;
+use myelin_testkit::{
+    Answer, Peer, PeerRoom, TestServer, encode, three_modes, three_modes_federated, wait_until,
+};
 use serde_json::json;
 
 use crate::{
+    hostile_answers::Liar,
     joining_elsewhere::join_via,
     serving::{Setting, bodies, path},
 };
 
-three_modes!(who_was_removed_may_ask_for_what_came_before);
+three_modes!(
+    who_was_removed_may_ask_for_what_came_before,
+    who_comes_back_counts_members_anew,
+);
 three_modes_federated!(who_missed_what_came_before_hears_of_being_removed);
 
 async fn who_was_removed_may_ask_for_what_came_before(server: &TestServer) {
@@ -53,6 +60,47 @@ async fn who_was_removed_may_ask_for_what_came_before(server: &TestServer) {
     peer.get(server, &chain(&kick)).await.ok();
     let refused = peer.get(server, &chain(&later)).await;
     refused.refused(403, "M_FORBIDDEN");
+}
+
+async fn who_comes_back_counts_members_anew(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let second = Peer::start(server.network(), "second.example");
+    let without = PeerRoom::create(&peer, "11", "mallory");
+    let mut theirs = PeerRoom {
+        peer: second.clone(),
+        ..without.clone()
+    };
+    let dave = theirs.user("dave");
+    let content = json!({"membership": "join"});
+    let join = theirs.set(&dave, "m.room.member", dave.as_str(), content);
+    let mut with = without.clone();
+    with.take(&join);
+    let liar = Liar::with_room(peer.clone(), with);
+    liar.join(&alice).await.ok();
+    let room_id = without.id.as_str().to_owned();
+    alice.leave(&room_id).await.ok();
+    // When Alice comes back, nobody has heard of Dave; then they do.
+    let ids: Vec<_> = without.state.values().cloned().collect();
+    let liar = Liar::with_room(peer.clone(), without.clone());
+    liar.join(&alice).await.ok();
+    let state = json!({"pdu_ids": ids, "auth_chain_ids": []});
+    let path = "/_matrix/federation/v1/state_ids/";
+    second.answer(Method::GET, path, move |_| (200, state.clone()));
+    theirs.send(server, &[&join]).await.ok();
+    wait_until("Dave is in the room", async || {
+        let members = format!("/rooms/{}/joined_members", encode(&room_id));
+        let members = alice.get(&members).await.ok();
+        members["joined"][dave.as_str()].is_object()
+    })
+    .await;
+    alice.send(&room_id, "hello Dave").await;
+    wait_until("Dave hears it", async || {
+        let heard = second.pdus();
+        let is_it = |pdu: &serde_json::Value| pdu["content"]["body"] == "hello Dave";
+        heard.iter().any(is_it)
+    })
+    .await;
 }
 
 async fn who_missed_what_came_before_hears_of_being_removed(here: &TestServer, there: &TestServer) {

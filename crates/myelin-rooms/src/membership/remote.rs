@@ -3,6 +3,7 @@
 //! Start reading at `join.rs`. What other servers answer is hostile until it is checked: templates
 //! are made anew (`template.rs`), a state is verified and judged (see [`crate::snapshot`]).
 
+mod absent;
 mod candidates;
 mod invite;
 mod join;

@@ -16,7 +16,7 @@ use super::{
     Outcome, ReceiveError,
     inbox::{Place, still_missing},
 };
-use crate::{Rooms, Snapshot, SnapshotError, snapshot::ReadError};
+use crate::{PduError, Rooms, Snapshot, SnapshotError, snapshot::ReadError};
 
 /// Events between what is known and what came that are asked for at once.
 const MISSING_MAX: u32 = 50;
@@ -54,7 +54,7 @@ const KEYS_WITHIN: Duration = Duration::from_secs(5);
 pub(super) enum Asked {
     /// What there is has come.
     Answered,
-    /// The server cannot be asked now.
+    /// The server cannot be asked now, or nobody can tell yet who made what it has told.
     Unanswered,
 }
 
@@ -220,6 +220,9 @@ impl Rooms {
             let pdus: Vec<&RawValue> = pdus.iter().map(AsRef::as_ref).collect();
             let room = (&place.version, &*place.room_id);
             let verified = self.verify(&pdus, room, KEYS_WITHIN).await;
+            if verified.iter().any(|event| self.waits_for_keys(event)) {
+                return Ok(Asked::Unanswered);
+            }
             let before = held.len();
             let verified = verified.into_iter().flatten();
             held.extend(verified.map(|event| (event.event_id.clone(), event)));
@@ -238,6 +241,17 @@ impl Rooms {
             latest = waiting.map(|event| event.event_id.clone()).collect();
         }
         Ok(Asked::Answered)
+    }
+
+    /// Whether an event cannot be judged yet, but may be later.
+    fn waits_for_keys(&self, verified: &Result<Event, PduError>) -> bool {
+        let keys = self.federation.keys();
+        match verified {
+            Err(PduError::Keys(servers)) => {
+                servers.iter().any(|server| keys.may_still_come(server))
+            }
+            _ => false,
+        }
     }
 
     /// The events before the latest ones that a server tells of; None: it does not answer.

@@ -97,6 +97,10 @@ impl Rooms {
         (snapshot, members): (&StoredSnapshot, &Members),
         join: &Event,
     ) -> StoreResult<bool> {
+        let own = members.own.iter().map(|(member, _)| member.user);
+        let present = own.chain(members.others.iter().map(|member| member.user));
+        self.forget_absent(lease, snapshot.room, &present.collect())
+            .await?;
         // Member events come before everything that happens from now on, in their own order.
         let first = -i64::try_from(members.others.len()).unwrap_or(i64::MAX);
         let mut orders = first..;
@@ -166,7 +170,11 @@ impl Rooms {
         Ok(())
     }
 
-    async fn commit_slice(&self, lease: &mut Lease, mut writes: WriteSet) -> StoreResult<()> {
+    pub(super) async fn commit_slice(
+        &self,
+        lease: &mut Lease,
+        mut writes: WriteSet,
+    ) -> StoreResult<()> {
         let until_ms = self.server.now_ms().cast_signed() + LEASE_MS;
         let longer = lease.clone().prolonged(until_ms);
         let advanced = followers::advance(&mut writes, &longer, longer.cursor());
