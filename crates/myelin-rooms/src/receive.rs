@@ -91,8 +91,13 @@ impl Rooms {
         row: &Row,
         told: Root,
     ) -> Result<Outcome, ReceiveError> {
-        self.take_in(event.clone(), Along::AcrossGap(row, told))
+        self.take_in(event.clone(), Along::AcrossGap(Some(row), told))
             .await
+    }
+
+    /// The same for an event that does not wait in the inbox, but comes before one that does.
+    async fn receive_before(&self, event: Event, told: Root) -> Result<Outcome, ReceiveError> {
+        self.take_in(event, Along::AcrossGap(None, told)).await
     }
 
     async fn take_in(&self, event: Event, along: Along<'_>) -> Result<Outcome, ReceiveError> {
@@ -117,11 +122,11 @@ impl Rooms {
                 Received::Now(outcome) => outcome,
             };
             match along {
-                Along::LeaveInbox(row) | Along::AcrossGap(row, _) => {
+                Along::LeaveInbox(row) | Along::AcrossGap(Some(row), _) => {
                     inbox_rows::delete(&mut room.writes, row);
                 }
                 Along::Deliver if outcome == Outcome::Accepted => room.deliver_newest(),
-                Along::Deliver | Along::Nothing => {}
+                Along::AcrossGap(None, _) | Along::Deliver | Along::Nothing => {}
             }
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(outcome);
@@ -134,7 +139,7 @@ impl Rooms {
 impl Rooms {
     /// What an event's commit would do besides, where the event was received before.
     async fn take_out(&self, along: Along<'_>) -> Result<(), StoreError> {
-        if let Along::LeaveInbox(row) | Along::AcrossGap(row, _) = along {
+        if let Along::LeaveInbox(row) | Along::AcrossGap(Some(row), _) = along {
             let mut writes = WriteSet::new();
             inbox_rows::delete(&mut writes, row);
             self.store.commit(writes).await?;
@@ -159,7 +164,7 @@ enum Along<'a> {
     /// The event is taken out of the inbox.
     LeaveInbox(&'a Row),
     /// The same of an event before which others are missing, with the state before it.
-    AcrossGap(&'a Row, Root),
+    AcrossGap(Option<&'a Row>, Root),
     /// The event is left to be sent to the other servers in the room.
     Deliver,
 }

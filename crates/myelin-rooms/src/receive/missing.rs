@@ -1,6 +1,9 @@
 //! Fetching what a received event needs, without a lock and within bounds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use http::StatusCode;
 use myelin_core::{event::Event, snapshot::Place as Part, trie::Root};
@@ -24,6 +27,8 @@ const MISSING_MAX: u32 = 50;
 const ROUNDS_MAX: usize = 4;
 /// The most events that are asked about at once.
 const LATEST_MAX: usize = 20;
+/// The most states that are asked for behind one event.
+const STATES_MAX: usize = 5;
 /// The limits of an answer with events.
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(30),
@@ -50,10 +55,9 @@ const SINGLY_MAX: usize = 10;
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What came of asking for events.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// What there is has come.
-    Answered,
+    /// What there is has come; these events still miss others before them.
+    Answered(Vec<Event>),
     /// The server cannot be asked now, or nobody can tell yet who made what it has told.
     Unanswered,
 }
@@ -93,8 +97,29 @@ impl Rooms {
         if matches!(error, ReceiveError::MissingPrev(_)) {
             self.fetch_between(place, origin, event).await
         } else {
-            Ok(Asked::Answered)
+            Ok(Asked::Answered(Vec::new()))
         }
+    }
+
+    /// Receives events that come before one that has come, and are not known to begin where the room
+    /// is known: their server tells the states before the first of them, as far back as it goes.
+    pub(super) async fn receive_behind_gap(
+        &self,
+        place: &Place,
+        origin: &ServerName,
+        events: Vec<Event>,
+    ) -> StoreResult<()> {
+        let ids: HashSet<OwnedEventId> = events.iter().map(|it| it.event_id.clone()).collect();
+        let is_first = |event: &&Event| event.prev_events.iter().all(|id| !ids.contains(id));
+        let mut first: Vec<&Event> = events.iter().filter(is_first).collect();
+        first.sort_by_key(|event| event.depth);
+        for event in first.into_iter().take(STATES_MAX) {
+            if let Some(root) = self.fetch_state(place, origin, event).await? {
+                still_missing(self.receive_before(event.clone(), root).await)?;
+            }
+        }
+        self.receive_in_order(events).await?;
+        Ok(())
     }
 
     /// The state before an event, as the server that sent it tells it: for an event whose
@@ -240,7 +265,7 @@ impl Rooms {
             let waiting = held.values().filter(waits).take(LATEST_MAX);
             latest = waiting.map(|event| event.event_id.clone()).collect();
         }
-        Ok(Asked::Answered)
+        Ok(Asked::Answered(held.into_values().collect()))
     }
 
     /// Whether an event cannot be judged yet, but may be later.

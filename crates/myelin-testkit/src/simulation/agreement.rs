@@ -63,9 +63,11 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
     (found, rooms)
 }
 
-/// Whether a server is not in the room for another that knows all that the server's users did to be
-/// there, and has only decided otherwise. If that is for an event that the server does not know, a
-/// kick that was not delivered, it is not forgotten but neglected.
+/// Whether a server is not in the room for another because that one has resolved a fork so. The
+/// other has to know what the server's users did to be there; and what stands in the place of that
+/// is known to the server, too, or was made without knowledge of it, in the other fork. Whoever
+/// removes a user knowingly has to tell the user's server, else that one is not forgotten but
+/// neglected.
 async fn is_forgotten(world: &World, server: &Holding, by: &Holding) -> bool {
     let of_server = format!(":{}", server.server);
     let own = |state: &State| -> Vec<(String, String)> {
@@ -76,8 +78,15 @@ async fn is_forgotten(world: &World, server: &Holding, by: &Holding) -> bool {
     for key in own(&by.state) {
         let event = &by.state[&key];
         let status = status(world, server.index, event).await;
-        let is_known = status.is_some_and(|status| status != Status::Rejected);
-        if !is_known || by.joined.contains(event) {
+        let knowingly = || {
+            let join = server.state.get(&key);
+            join.is_some_and(|join| ancestors(&by.events, event).contains(join))
+        };
+        let is_neglected = match status {
+            Some(status) => status == Status::Rejected,
+            None => knowingly(),
+        };
+        if is_neglected || by.joined.contains(event) {
             return false;
         }
     }

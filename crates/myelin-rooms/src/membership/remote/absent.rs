@@ -31,27 +31,39 @@ impl Rooms {
     ) -> StoreResult<()> {
         for membership in ALL {
             let mut after = i64::MIN;
-            loop {
-                let mut read = self.store.read();
-                let page = (after, PAGE);
-                let users =
-                    memberships::list_users_after(&mut read, room, membership, page).await?;
-                let Some(last) = users.last() else { break };
-                after = *last;
-                let absent = users.into_iter().filter(|user| !present.contains(user));
-                let absent: Vec<i64> = absent.collect();
-                let mut writes = WriteSet::new();
-                for (user, id) in absent.iter().zip(self.store.interned(&absent).await?) {
-                    let id = parse::<OwnedUserId>(&id);
-                    if id.is_some_and(|id| !self.server.is_local(&id)) {
-                        memberships::delete(&mut writes, room, *user);
-                    }
-                }
-                if !writes.is_empty() {
-                    self.commit_slice(lease, writes).await?;
-                }
+            while let Some(last) = self
+                .forget_page(lease, (room, membership, after), present)
+                .await?
+            {
+                after = last;
             }
         }
         Ok(())
+    }
+
+    /// The same of those with this membership after a user; the last one that was looked at.
+    async fn forget_page(
+        &self,
+        lease: &mut Lease,
+        (room, membership, after): (i64, Membership, i64),
+        present: &HashSet<i64>,
+    ) -> StoreResult<Option<i64>> {
+        let mut read = self.store.read();
+        let page = (after, PAGE);
+        let users = memberships::list_users_after(&mut read, room, membership, page).await?;
+        let last = users.last().copied();
+        let absent = users.into_iter().filter(|user| !present.contains(user));
+        let absent: Vec<i64> = absent.collect();
+        let mut writes = WriteSet::new();
+        for (user, id) in absent.iter().zip(self.store.interned(&absent).await?) {
+            let id = parse::<OwnedUserId>(&id);
+            if id.is_some_and(|id| !self.server.is_local(&id)) {
+                memberships::delete(&mut writes, room, *user);
+            }
+        }
+        if !writes.is_empty() {
+            self.commit_slice(lease, writes).await?;
+        }
+        Ok(last)
     }
 }

@@ -201,13 +201,15 @@ impl Rooms {
             return self.postpone(received, &error).await;
         };
         let asked = self.fetch_missing(place, &origin, &event, &error).await?;
+        if let Asked::Answered(before) = asked {
+            self.receive_behind_gap(place, &origin, before).await?;
+        } else {
+            return self.postpone(received, &error).await;
+        }
         let taken = self.receive_waiting(&event, &received).await;
         let Some(error) = still_missing(taken)? else {
             return Ok(());
         };
-        if asked == Asked::Unanswered {
-            return self.postpone(received, &error).await;
-        }
         // What comes before it cannot be had, perhaps there is too much of it: then the state does.
         let Some(root) = self.fetch_state(place, &origin, &event).await? else {
             return self.postpone(received, &error).await;
