@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 three_modes!(
     much_that_is_missing_is_asked_for_several_times,
     who_cannot_answer_now_is_asked_again,
+    a_gap_lies_before_what_is_told,
     what_comes_late_is_no_end,
     what_is_not_in_the_room_leaves_no_end_behind,
 );
@@ -154,6 +155,37 @@ async fn who_cannot_answer_now_is_asked_again(server: &TestServer) {
     })
     .await;
     assert!(!setting.was_asked_for_states());
+}
+
+async fn a_gap_lies_before_what_is_told(server: &TestServer) {
+    let mut setting = Setting::new(server).await;
+    let (bob, room) = (setting.bob.clone(), &mut setting.room);
+    let state: Vec<_> = room.state.values().cloned().collect();
+    let events = ["lost", "first", "second", "third"].map(|body| room.message(&bob, body));
+    let told = json!({"events": [pdu(&events[1]), pdu(&events[2])]});
+    let peer = setting.peer.clone();
+    peer.answer(Method::POST, MISSING, move |_| (200, told.clone()));
+    let state = json!({"pdu_ids": state, "auth_chain_ids": []});
+    let path = "/_matrix/federation/v1/state_ids/";
+    peer.answer(Method::GET, path, move |_| (200, state.clone()));
+    setting.room.send(server, &[&events[3]]).await.ok();
+    setting.wait_for("third").await;
+    let history = setting.alice.messages(&setting.room_id, "dir=b&limit=3");
+    let history = history.await.ok();
+    let said = |index: usize| history["chunk"][index]["content"]["body"].clone();
+    assert_eq!([said(0), said(1), said(2)], ["third", "second", "first"]);
+    let asked = peer.received().into_iter();
+    let asked: Vec<String> = asked
+        .filter(|it| it.path.contains("/state"))
+        .map(|it| it.path)
+        .collect();
+    let [asked] = &asked[..] else {
+        panic!("one state is enough: {asked:?}");
+    };
+    assert!(
+        asked.contains(&encode(events[1].event_id.as_str())),
+        "{asked}"
+    );
 }
 
 async fn what_comes_late_is_no_end(server: &TestServer) {

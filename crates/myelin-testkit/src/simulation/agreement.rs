@@ -47,13 +47,7 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
         }
         for (index, left) in holdings.iter().enumerate() {
             for right in &holdings[index + 1..] {
-                if is_forgotten(world, left, right).await || is_forgotten(world, right, left).await
-                {
-                    continue;
-                }
-                found.extend(compare_states(&room, left, right));
-                found.extend(missing_events(world, &room, left, right).await);
-                found.extend(missing_events(world, &room, right, left).await);
+                found.extend(compare(world, &room, left, right).await);
             }
         }
         if found.len() > before {
@@ -61,6 +55,17 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
         }
     }
     (found, rooms)
+}
+
+/// What two servers hold differently.
+async fn compare(world: &World, room: &str, left: &Holding, right: &Holding) -> Vec<String> {
+    if is_forgotten(world, left, right).await || is_forgotten(world, right, left).await {
+        return Vec::new();
+    }
+    let mut found = compare_states(room, left, right);
+    found.extend(missing_events(world, room, left, right).await);
+    found.extend(missing_events(world, room, right, left).await);
+    found
 }
 
 /// Whether a server is not in the room for another because that one has resolved a fork so. The
