@@ -21,13 +21,12 @@ const FUZZ_SECONDS: u32 = 15;
 type Step = fn(&Run<'_>) -> anyhow::Result<Outcome>;
 
 /// Name and step; the cheap ones first.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 8] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
     ("deny", deny),
     ("clients", clients::install),
-    ("synapse", synapse::install),
     ("test", test),
     ("doc", doc),
     ("fuzz", fuzz),
