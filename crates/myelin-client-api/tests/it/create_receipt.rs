@@ -131,6 +131,8 @@ pub(crate) async fn related(user: &User, room: &str, (kind, to): (&str, &str)) -
     let content = json!({
         "msgtype": "m.text",
         "body": "related",
+        // An edit without is none.
+        "m.new_content": {"body": "edited"},
         "m.relates_to": {"rel_type": kind, "event_id": to},
     });
     let txn = format!("{kind} {to}");
