@@ -103,8 +103,7 @@ impl RemoteKeys {
     /// if it has answered and has no such key, nor has a notary, and no if it has been silent for
     /// long.
     pub fn may_still_come(&self, server: &ServerName) -> bool {
-        self.known()
-            .may_still_come(server, self.fetcher.server.now_ms())
+        self.known().may_still_come(server)
     }
 
     /// Whether a server would be asked now for a key that is not known.

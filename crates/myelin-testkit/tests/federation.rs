@@ -1,7 +1,7 @@
-//! Five servers in a storm, again and again: none fails for another reason than the network.
+//! Five servers in a storm, again and again: none fails for another reason than the network, and when
+//! it is calm again those who are in a room agree on its state and on its events.
 //!
-//! Whether they are of one mind when it is calm again is told by `cargo xtask soak`, which also
-//! tells all that happened under one seed: `--from SEED --seeds 1`.
+//! `cargo xtask soak --from SEED --seeds 1` tells all that happened under one seed.
 
 use myelin_testkit::simulate_federation;
 
@@ -41,9 +41,7 @@ fn one_seed_tells_one_story_twice() {
 
 fn survive(seed: u64) {
     let course = simulate_federation(seed);
-    assert!(
-        course.failures.is_empty(),
-        "seed {seed}: {:#?}",
-        course.failures
-    );
+    let (failures, differences) = (&course.failures, &course.differences);
+    assert!(failures.is_empty(), "seed {seed}: {failures:#?}");
+    assert!(differences.is_empty(), "seed {seed}: {differences:#?}");
 }

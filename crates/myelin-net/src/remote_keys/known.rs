@@ -21,12 +21,14 @@ const SERVERS_MAX: usize = 20_000;
 const ASKED_MAX: usize = 5_000;
 /// How long a server that has answered is not asked again, even for a key that it did not have.
 const REST: Duration = Duration::from_mins(5);
-/// How long a server that has not answered is not asked again; doubled each time.
+/// How long a server that has not answered is not asked again; doubled each time once it is taken to
+/// be gone.
 const BACK_OFF_MIN: Duration = Duration::from_mins(1);
 const BACK_OFF_MAX: Duration = Duration::from_mins(30);
-/// A server that has not answered for this long, and so often, is taken to be gone.
+/// A server that does not answer so long after it first did not is taken to be gone.
 const GONE_AFTER: Duration = Duration::from_mins(5);
-const GONE_FAILURES: u32 = 3;
+/// So many failures in a row are within that time.
+const PATIENCE: u32 = 4;
 
 /// Where a key comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,8 +51,8 @@ struct KnownServer {
     asked: Option<watch::Receiver<()>>,
     next_ms: u64,
     failures: u32,
-    /// When the first of these failures was.
-    failing_since_ms: u64,
+    /// When the first and the last of these failures were.
+    failing_ms: (u64, u64),
 }
 
 impl Known {
@@ -163,7 +165,7 @@ impl Known {
 
     /// Whether keys that a server's signatures need, and that are not known, may still be had: it
     /// has not been asked to the end, or it does not answer, but has not been silent for long.
-    pub(super) fn may_still_come(&self, server: &ServerName, now_ms: u64) -> bool {
+    pub(super) fn may_still_come(&self, server: &ServerName) -> bool {
         let servers = self.servers.lock();
         let Some(known) = servers.get(server) else {
             return true;
@@ -173,8 +175,8 @@ impl Known {
             return true;
         }
         let gone_ms = u64::try_from(GONE_AFTER.as_millis()).unwrap_or(u64::MAX);
-        let silent_ms = now_ms.saturating_sub(known.failing_since_ms);
-        known.failures > 0 && (known.failures < GONE_FAILURES || silent_ms < gone_ms)
+        let (first_ms, last_ms) = known.failing_ms;
+        known.failures > 0 && last_ms.saturating_sub(first_ms) < gone_ms
     }
 
     /// Remembers that a server was asked.
@@ -186,9 +188,11 @@ impl Known {
             REST
         } else {
             if known.failures == 0 {
-                known.failing_since_ms = now_ms;
+                known.failing_ms.0 = now_ms;
             }
-            let pause = BACK_OFF_MIN.saturating_mul(1 << known.failures.min(8));
+            known.failing_ms.1 = now_ms;
+            let doublings = known.failures.saturating_sub(PATIENCE).min(8);
+            let pause = BACK_OFF_MIN.saturating_mul(1 << doublings);
             known.failures += 1;
             pause.min(BACK_OFF_MAX)
         };

@@ -279,7 +279,7 @@ async fn an_unknown_key_of_a_known_server_is_asked_for_once() {
 #[tokio::test]
 async fn a_server_that_is_gone_costs_less_and_less() {
     let world = World::new().await;
-    for minutes in [1, 2, 4, 8, 16, 30, 30] {
+    for minutes in [1, 1, 1, 1, 1, 2, 4, 8, 16, 30, 30] {
         for _ in 0..3 {
             assert!(!world.finds("a.example", "1", None).await);
         }
@@ -299,11 +299,12 @@ async fn keys_may_come_until_a_server_has_answered_or_been_silent_for_long() {
     let world = World::new().await;
     let may_come = || world.keys.may_still_come(server_name!("a.example"));
     assert!(may_come());
-    for minutes in [1, 2, 2] {
+    for _ in 0..5 {
         assert!(!world.finds("a.example", "1", None).await);
+        world.clock.advance(Duration::from_mins(1));
         assert!(may_come());
-        world.clock.advance(Duration::from_mins(minutes));
     }
+    assert!(!world.finds("a.example", "1", None).await);
     assert!(!may_come());
     world.clock.advance(HOUR);
     let valid_until = world.now_ms() + 1000;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use ruma::OwnedServerName;
-use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
+use tokio::{sync::Mutex as AsyncMutex, task::JoinSet, time::timeout};
 
 use super::{agreement, holdings, in_simulated_time, let_pass, people::Person};
 use crate::{Answer, Network, SeededChance, TestServer, Weather};
@@ -17,6 +17,9 @@ const ROOMS_MIN: usize = 2;
 const ACTS: usize = 12;
 /// The longest pause between two acts of one person.
 const PAUSE_MS: usize = 20_000;
+/// How long a person waits for an answer. What was asked for goes on, but the storm does not go on
+/// until it is done.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the weather changes during the storm.
 const CHANGES: usize = 6;
 /// How long the world may need to come to one mind once it is calm; each wait is longer than the
@@ -143,7 +146,9 @@ impl World {
         for number in 0..ACTS {
             let pause_ms = self.chance.below(PAUSE_MS) as u64;
             let_pass(Duration::from_millis(pause_ms)).await;
-            let told = self.people[person].act(&self, number).await;
+            let person = &self.people[person];
+            let told = timeout(PATIENCE, person.act(&self, number)).await;
+            let told = told.unwrap_or_else(|_| format!("{} gives up", person.user.id));
             self.story.lock().push(told);
         }
     }
