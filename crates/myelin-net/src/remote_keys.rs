@@ -181,15 +181,14 @@ impl RemoteKeys {
     /// Asks for the keys of servers that may be asked now, and waits for those that are being asked.
     async fn fetch_claims(&self, wanted: BTreeMap<OwnedServerName, Vec<KeyNeed>>) {
         let now_ms = self.fetcher.server.now_ms();
-        let (claims, mut waits): (Vec<Claim>, Vec<_>) = self.known().claim(wanted, now_ms);
+        let (claims, waits): (Vec<Claim>, Vec<_>) = self.known().claim(wanted, now_ms);
         if !claims.is_empty() {
             let mut tasks = self.tasks.lock();
             while tasks.try_join_next().is_some() {}
             tasks.spawn(self.fetcher.clone().fetch_all(claims));
         }
-        for wait in &mut waits {
-            // It ends when the sender is gone; nothing is ever sent.
-            let _ = wait.changed().await;
+        for end in &waits {
+            end.wait().await;
         }
     }
 

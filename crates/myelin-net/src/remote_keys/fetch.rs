@@ -12,11 +12,7 @@ use myelin_store::{
 };
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 use serde_json::json;
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinSet,
-    time,
-};
+use tokio::{sync::Semaphore, task::JoinSet, time};
 
 use super::{
     KeyNeed,
@@ -52,24 +48,52 @@ pub(super) struct Fetcher {
     permits: Arc<Semaphore>,
 }
 
+/// Others wait until it is dropped, and go on in the order in which they came: one that wakes them in
+/// any order would have one seed tell two stories.
+pub(super) struct Asking(Arc<Semaphore>);
+
+/// The end of an [`Asking`].
+#[derive(Clone)]
+pub(super) struct End(Arc<Semaphore>);
+
+impl Asking {
+    pub(super) fn begin() -> (Self, End) {
+        let end = Arc::new(Semaphore::new(0));
+        (Self(end.clone()), End(end))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl End {
+    pub(super) fn has_come(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    pub(super) async fn wait(&self) {
+        // There never is a permit; the wait ends with the semaphore.
+        let _ = self.0.acquire().await;
+    }
+}
+
 /// The right to ask a server, until it is dropped.
 pub(super) struct Claim {
     server: OwnedServerName,
     needs: Vec<KeyNeed>,
     /// Others wait for its end.
-    _end: watch::Sender<()>,
+    _asking: Asking,
 }
 
 impl Claim {
-    pub(super) fn new(
-        server: OwnedServerName,
-        needs: Vec<KeyNeed>,
-        end: watch::Sender<()>,
-    ) -> Self {
+    pub(super) fn new(server: OwnedServerName, needs: Vec<KeyNeed>, asking: Asking) -> Self {
         Self {
             server,
             needs,
-            _end: end,
+            _asking: asking,
         }
     }
 }

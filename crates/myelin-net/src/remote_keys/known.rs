@@ -9,9 +9,11 @@ use std::{
 use myelin_store::remote_keys::RemoteKeyRow;
 use parking_lot::Mutex;
 use ruma::{OwnedServerName, ServerName, serde::Base64};
-use tokio::sync::watch;
 
-use super::{KeyNeed, fetch::Claim};
+use super::{
+    KeyNeed,
+    fetch::{Asking, Claim, End},
+};
 use crate::key_answer::{KeyAnswer, RemoteKey};
 
 /// Most servers kept in memory; when there are more, those that are not being asked are forgotten:
@@ -48,7 +50,7 @@ pub(super) struct Known {
 struct KnownServer {
     keys: HashMap<String, RemoteKey>,
     /// Somebody is asking: the others wait until the sender is gone.
-    asked: Option<watch::Receiver<()>>,
+    asked: Option<End>,
     next_ms: u64,
     failures: u32,
     /// When the first and the last of these failures were.
@@ -128,12 +130,12 @@ impl Known {
         &self,
         wanted: BTreeMap<OwnedServerName, Vec<KeyNeed>>,
         now_ms: u64,
-    ) -> (Vec<Claim>, Vec<watch::Receiver<()>>) {
+    ) -> (Vec<Claim>, Vec<End>) {
         let mut servers = self.servers.lock();
         let (mut claims, mut waits) = (Vec::new(), Vec::new());
         let is_asked = |known: &KnownServer| {
             let asked = known.asked.clone();
-            asked.filter(|asked| asked.has_changed().is_ok())
+            asked.filter(|asked| !asked.has_come())
         };
         let mut asked = servers
             .values()
@@ -146,10 +148,10 @@ impl Known {
                 waits.push(asked);
             } else if known.next_ms <= now_ms && asked < ASKED_MAX {
                 asked += 1;
-                let (sender, receiver) = watch::channel(());
-                known.asked = Some(receiver.clone());
-                waits.push(receiver);
-                claims.push(Claim::new(server, needs, sender));
+                let (asking, end) = Asking::begin();
+                known.asked = Some(end.clone());
+                waits.push(end);
+                claims.push(Claim::new(server, needs, asking));
             }
         }
         (claims, waits)
@@ -171,7 +173,7 @@ impl Known {
             return true;
         };
         let asked = known.asked.as_ref();
-        if known.next_ms == 0 || asked.is_some_and(|asked| asked.has_changed().is_ok()) {
+        if known.next_ms == 0 || asked.is_some_and(|asked| !asked.has_come()) {
             return true;
         }
         let gone_ms = u64::try_from(GONE_AFTER.as_millis()).unwrap_or(u64::MAX);
@@ -205,7 +207,7 @@ fn make_room(servers: &mut HashMap<OwnedServerName, KnownServer>) {
     if servers.len() >= SERVERS_MAX {
         let is_asked = |known: &KnownServer| {
             let asked = known.asked.as_ref();
-            asked.is_some_and(|asked| asked.has_changed().is_ok())
+            asked.is_some_and(|asked| !asked.has_come())
         };
         servers.retain(|_, known| is_asked(known));
     }
