@@ -47,7 +47,8 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
         }
         for (index, left) in holdings.iter().enumerate() {
             for right in &holdings[index + 1..] {
-                found.extend(compare(world, &room, left, right).await);
+                let of_pair = compare(world, &room, (left, right), &holdings);
+                found.extend(of_pair.await);
             }
         }
         if found.len() > before {
@@ -57,9 +58,26 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
     (found, rooms)
 }
 
+/// Whether one of two servers is forgotten by the other, or by one that is of one mind with the other:
+/// who comes into a room by its help does not hear of those whom it has forgotten.
+async fn are_apart(world: &World, all: &[Holding], left: &Holding, right: &Holding) -> bool {
+    for by in all {
+        let with_left = by.state == left.state && is_forgotten(world, right, by).await;
+        if with_left || (by.state == right.state && is_forgotten(world, left, by).await) {
+            return true;
+        }
+    }
+    false
+}
+
 /// What two servers hold differently.
-async fn compare(world: &World, room: &str, left: &Holding, right: &Holding) -> Vec<String> {
-    if is_forgotten(world, left, right).await || is_forgotten(world, right, left).await {
+async fn compare(
+    world: &World,
+    room: &str,
+    (left, right): (&Holding, &Holding),
+    all: &[Holding],
+) -> Vec<String> {
+    if are_apart(world, all, left, right).await {
         return Vec::new();
     }
     let mut found = compare_states(room, left, right);
