@@ -36,21 +36,24 @@ impl Syncs {
         Ok(shown)
     }
 
-    /// The same for one event.
+    /// The same for one event, of whose room is known only that the user may see the event. What
+    /// else the user may see of it is looked up where there is something to tell.
     pub async fn bundled_event(
         &self,
         read: &mut Read,
-        view: &mut RoomView,
-        shown: Vec<ShownEvent>,
+        user: i64,
+        mut shown: Vec<ShownEvent>,
     ) -> StoreResult<Vec<ShownEvent>> {
         let kinds = self.bundle_kinds(read, &shown).await?;
-        if kinds.is_empty() {
+        let room = shown.first().filter(|_| !kinds.is_empty());
+        let Some(room) = room.map(|shown| shown.event.room) else {
             return Ok(shown);
+        };
+        if let Some(mut view) = self.rooms.view_by_number(read, room, user).await? {
+            let ignored = self.ignored_numbers(read, user).await?;
+            self.bundle(read, &mut view, (&mut shown, &kinds), &ignored)
+                .await?;
         }
-        let ignored = self.ignored_numbers(read, view.user).await?;
-        let mut shown = shown;
-        self.bundle(read, view, (&mut shown, &kinds), &ignored)
-            .await?;
         Ok(shown)
     }
 

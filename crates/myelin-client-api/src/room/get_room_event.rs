@@ -19,11 +19,8 @@ pub(crate) async fn get_room_event(
     let found = found.ok_or_else(not_found)?;
     let room = found.event.room;
     let shown = api.syncs.annotate(&mut read, room, vec![found]).await?;
-    let view = api.rooms.view_any(&mut read, place.0, &client.user).await?;
-    let shown = match view {
-        Some(mut view) => api.syncs.bundled_event(&mut read, &mut view, shown).await?,
-        None => shown,
-    };
+    let user = client.user_number;
+    let shown = api.syncs.bundled_event(&mut read, user, shown).await?;
     let mut events = shown_events(&api, &shown, place.0, &viewer(&client))?;
     Ok(Response::new(events.pop().ok_or_else(not_found)?))
 }
