@@ -6,8 +6,8 @@ mod get_relating_events_with_rel_type_and_event_type;
 
 use axum::response::Response as HttpResponse;
 use myelin_http::{Client, MatrixError, Query, Raw, Routes, ruma_response};
-use myelin_store::relations::{Children, DEPTH_MAX};
-use myelin_sync::{Direction, PageRequest, Related, filter::EventFilter};
+use myelin_store::relations::DEPTH_MAX;
+use myelin_sync::{Direction, PageRequest, Related, Relating, filter::EventFilter};
 use ruma::{
     RoomId, UInt,
     api::client::relations::{
@@ -63,16 +63,7 @@ async fn relating_events(
     let (Some(_), Some(mut view)) = (found, view) else {
         return Err(not_found().into());
     };
-    let event_type = match event_type {
-        Some(event_type) => match api.app.store.find_interned(event_type.as_bytes()).await? {
-            Some(number) => Some(number),
-            // There is no event of that type here.
-            None => return Ok(ruma_response(Response::new(Vec::new()))?),
-        },
-        None => None,
-    };
-    let children = Children {
-        room: view.room,
+    let relating = Relating {
         parent: parent.as_str(),
         rel_type,
         event_type,
@@ -80,7 +71,7 @@ async fn relating_events(
     };
     let related = api
         .syncs
-        .related(&mut read, &mut view, (request, children))
+        .related(&mut read, &mut view, (request, relating))
         .await?;
     let mut response = answer(&api, &client, &room_id, &related)?;
     response.prev_batch = query.get("from")?.map(str::to_owned);

@@ -39,7 +39,7 @@ pub use notifications::{
     Notification, NotificationsPage, NotificationsRequest, NotificationsToken,
 };
 pub use presence::{PresenceError, ShownPresence};
-pub use relations::Related;
+pub use relations::{Related, Relating};
 pub use render::{Audience, Notes, ShownEvent, write_shown};
 pub use sync_events::{DeviceLists, StateForm, SyncAnswer, SyncRequest};
 pub use threads::Threads;

@@ -15,8 +15,21 @@ use crate::{
     messages::LIMIT_MAX,
 };
 
+/// Which events that say something about another one are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Relating<'a> {
+    /// The id of the event that they say something about.
+    pub parent: &'a str,
+    /// Only this kind of relation.
+    pub rel_type: Option<&'a str>,
+    /// Only events of this type.
+    pub event_type: Option<&'a str>,
+    /// Also what is said about what is said, [`relations::DEPTH_MAX`] deep.
+    pub recurse: bool,
+}
+
 /// A part of what is said about an event.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Related {
     /// The events in the direction of the walk.
     pub events: Vec<ShownEvent>,
@@ -30,8 +43,23 @@ impl Syncs {
         &self,
         read: &mut Read,
         view: &mut RoomView,
-        (request, children): (PageRequest<'_>, Children<'_>),
+        (request, relating): (PageRequest<'_>, Relating<'_>),
     ) -> StoreResult<Related> {
+        let event_type = match relating.event_type {
+            Some(name) => match self.store.find_interned(name.as_bytes()).await? {
+                Some(number) => Some(number),
+                // There is no event of that type here.
+                None => return Ok(Related::default()),
+            },
+            None => None,
+        };
+        let children = Children {
+            room: view.room,
+            parent: relating.parent,
+            rel_type: relating.rel_type,
+            event_type,
+            recurse: relating.recurse,
+        };
         let (_, walk) = self.begin(read, view, &request).await?;
         let mut walk = walk.among(children);
         let mut sieve = self.sieve(read, view.user, request.filter).await?;
