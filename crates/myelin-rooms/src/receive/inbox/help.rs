@@ -1,9 +1,9 @@
 //! Helping events that miss something: it is fetched from the server that sent them.
 //!
 //! A server takes its time, or lies; for that its own events in this room wait, and nobody else's.
-//! So the room's inbox does not wait for help: who needs it is set aside until it can be over, and a
-//! task for each room and server helps one event after the other. A node that is killed leaves them
-//! set aside, and they come due again.
+//! So the room's inbox does not wait for help: who needs it is set aside for a while, and a task for
+//! each room and server helps one event after the other. What comes due while it is being helped is
+//! set aside again; what a killed node leaves is helped by whoever finds it due.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use super::{Place, Waiting, still_missing};
 use crate::{ReceiveError, Rooms, numbers::parse, receive::missing::Asked};
 
-/// Longer than it takes to ask for all that one event can miss.
-const ASIDE_MS: i64 = 360_000;
+/// How long an event is set aside at once. It is less than a lease lasts, so that the node that helps
+/// the events of a room keeps the room.
+const ASIDE_MS: i64 = 20_000;
 /// Who cannot be helped yet is looked at again after this.
 const TURN_MS: i64 = 10_000;
 /// Rooms of one server in which its events are helped at once, and rooms of all servers.
