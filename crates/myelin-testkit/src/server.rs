@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::Request;
@@ -219,6 +220,25 @@ impl TestServer {
     /// The time on it.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// As [`crate::wait_until`], while time passes on the clock, much faster than it does outside.
+    ///
+    /// Moving the clock once before waiting is not enough where something may be under way: the
+    /// pause after an attempt that fails only now begins only now, and would never be over.
+    #[track_caller]
+    pub fn wait_while_time_passes(
+        &self,
+        what: &str,
+        mut condition: impl AsyncFnMut() -> bool,
+    ) -> impl Future<Output = ()> {
+        wait_until(what, async move || {
+            let is_met = condition().await;
+            if !is_met {
+                self.clock.advance(Duration::from_secs(1));
+            }
+            is_met
+        })
     }
 
     /// The store of each node, for tests that count what it does.

@@ -7,7 +7,8 @@ use myelin_testkit::{Peer, PeerRoom, TestServer, encode, three_modes, wait_until
 use serde_json::json;
 
 use crate::support::{
-    HOURS, answer, arrives, asked, bodies, member_arrives, refuse, shared_room, take,
+    HOURS, answer, arrives, arrives_in_time, asked, bodies, member_arrives, refuse, shared_room,
+    take,
 };
 
 three_modes! {
@@ -263,9 +264,8 @@ async fn a_server_that_is_behind_delays_no_other(server: &TestServer) {
         assert!(peer.pdus().is_empty());
         take(peer);
     }
-    server.clock().advance(HOURS);
     for peer in &peers {
-        arrives(peer, "message 9").await;
+        arrives_in_time(server, peer, "message 9").await;
         let found = bodies(peer);
         let mut sorted = found.clone();
         sorted.sort_unstable();

@@ -1,13 +1,13 @@
 //! What belongs to end-to-end encryption and is sent: messages to devices, changes of keys.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use myelin_testkit::{Peer, TestServer, User, encode, text, three_modes, wait_until};
 use serde_json::{Value, json};
 
 use crate::support::{
-    HOURS, arrives, asked, edu_arrives, log_in, refuse, send_to_device, shared_room, take,
-    upload_device_keys,
+    arrives, arrives_in_time, asked, edu_arrives, log_in, refuse, send_to_device, shared_room,
+    take, upload_device_keys,
 };
 
 three_modes! {
@@ -93,8 +93,8 @@ async fn messages_to_devices_survive_a_restart_and_keep_their_order(server: &Tes
         send_number(&alice, n).await;
     }
     take(&peer);
-    server.clock().advance(HOURS);
-    wait_until("all arrive", async || numbers(&peer).len() == 10).await;
+    let all = async || numbers(&peer).len() == 10;
+    server.wait_while_time_passes("all arrive", all).await;
     assert_eq!(numbers(&peer), (0..10).collect::<Vec<_>>());
     // What has arrived waits no more.
     server.restart().await;
@@ -114,8 +114,8 @@ async fn many_messages_to_devices_wait_for_a_server_that_is_away(server: &TestSe
         send_number(&alice, n).await;
     }
     server.network().set_cut_off("peer.example", false);
-    server.clock().advance(HOURS);
-    wait_until("all arrive", async || numbers(&peer).len() == 620).await;
+    let all = async || numbers(&peer).len() == 620;
+    server.wait_while_time_passes("all arrive", all).await;
     assert_eq!(numbers(&peer), (0..620).collect::<Vec<_>>());
 }
 
@@ -211,8 +211,7 @@ async fn who_was_away_is_told_of_what_has_changed(server: &TestServer) {
     }
     server.restart().await;
     take(&peer);
-    server.clock().advance(Duration::from_mins(10));
-    arrives(&peer, "nobody hears it").await;
+    arrives_in_time(server, &peer, "nobody hears it").await;
     let updates = || edus(&peer, "m.device_list_update");
     wait_until("the updates arrive", async || updates().len() >= 3).await;
     let told: Vec<_> = updates()

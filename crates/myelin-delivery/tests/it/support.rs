@@ -30,6 +30,13 @@ pub(crate) async fn arrives(peer: &Peer, body: &str) {
     wait_until(&format!("{body:?} arrives at {}", peer.server.name), found).await;
 }
 
+/// As [`arrives`], while time passes.
+pub(crate) async fn arrives_in_time(server: &TestServer, peer: &Peer, body: &str) {
+    let found = async || bodies(peer).iter().any(|found| found == body);
+    let what = format!("{body:?} arrives at {}", peer.server.name);
+    server.wait_while_time_passes(&what, found).await;
+}
+
 /// Waits until a peer was sent a member event about a user with this membership.
 pub(crate) async fn member_arrives(peer: &Peer, user: &str, membership: &str) {
     let found = async || {

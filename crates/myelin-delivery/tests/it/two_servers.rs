@@ -1,7 +1,5 @@
 //! Two servers that send to each other.
 
-use std::time::Duration;
-
 use myelin_testkit::{TestServer, User, encode, three_modes_federated, wait_until};
 use serde_json::{Value, json};
 
@@ -61,8 +59,9 @@ async fn what_was_missed_is_seen_when_the_server_is_back(here: &TestServer, ther
         alice.send(&room, body).await;
     }
     here.network().set_cut_off("there.example", false);
-    here.clock().advance(Duration::from_mins(1));
-    sees(&bob, &room, &all).await;
+    let seen = async || texts(&bob, &room).await == all;
+    here.wait_while_time_passes("all messages are seen, in their order", seen)
+        .await;
 }
 
 async fn typing_and_receipts_go_both_ways(here: &TestServer, there: &TestServer) {

@@ -1,6 +1,6 @@
 //! `PUT /_matrix/federation/v1/send/{txnId}`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use myelin_testkit::{
@@ -28,7 +28,8 @@ three_modes!(
     a_server_without_keys_holds_up_nobody,
     events_out_of_order_all_arrive,
     banned_users_who_send_from_the_past_are_not_heard,
-    the_inbox_outlives_a_restart
+    the_inbox_outlives_a_restart,
+    what_was_being_helped_outlives_a_kill
 );
 
 covers! {
@@ -75,6 +76,13 @@ impl Setting {
             self.said().await == wanted
         })
         .await;
+    }
+
+    async fn wait_in_time(&self, server: &TestServer, wanted: &[&str]) {
+        let found = async || self.said().await == wanted;
+        server
+            .wait_while_time_passes("everything has arrived", found)
+            .await;
     }
 }
 
@@ -375,8 +383,9 @@ async fn events_wait_for_what_cannot_be_had(server: &TestServer) {
         .room
         .peer
         .answer(Method::POST, path, move |_| (200, answer.clone()));
-    server.clock().advance(Duration::from_secs(10));
-    setting.wait_for(&["beside", "missing", "after"]).await;
+    setting
+        .wait_in_time(server, &["beside", "missing", "after"])
+        .await;
 }
 
 async fn a_server_without_keys_holds_up_nobody(server: &TestServer) {
@@ -456,6 +465,27 @@ async fn the_inbox_outlives_a_restart(server: &TestServer) {
         .room
         .peer
         .answer(Method::POST, path, move |_| (200, answer.clone()));
+    setting.wait_in_time(server, &["missing", "after"]).await;
+}
+
+async fn what_was_being_helped_outlives_a_kill(server: &TestServer) {
+    let mut setting = setting(server, "12").await;
+    let bob = setting.bob.clone();
+    let missing = setting.room.message(&bob, "missing");
+    let after = setting.room.message(&bob, "after");
+    setting.room.send(server, &[&after]).await.ok();
+    let path = "/_matrix/federation/v1/get_missing_events/";
+    let peer = Arc::clone(&setting.room.peer);
+    wait_until("help is sought", async || {
+        let received = peer.received();
+        received.iter().any(|asked| asked.path.starts_with(path))
+    })
+    .await;
+    server.kill().await;
+    let answer = json!({"events": [pdu(&missing)]});
+    peer.answer(Method::POST, path, move |_| (200, answer.clone()));
+    // Whatever the node had written down before it ended, and whatever lease it had.
     server.clock().advance(Duration::from_mins(1));
+    server.start_again().await;
     setting.wait_for(&["missing", "after"]).await;
 }
