@@ -12,7 +12,7 @@ use myelin_net::Federation;
 use myelin_store::{Store, StoreResult};
 use ruma::ServerName;
 
-use crate::{RateLimits, Shutdown, rate_limits::Limiter};
+use crate::{RateLimits, RequestMetrics, Shutdown, rate_limits::Limiter};
 
 /// What an operator may change about the HTTP surfaces.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct App {
     pub settings: Arc<HttpSettings>,
     /// Begins when the process is asked to end; whoever waits long listens to it.
     pub shutdown: Shutdown,
+    /// What is counted of the requests.
+    pub requests: RequestMetrics,
     pub(crate) limiter: Arc<Limiter>,
     request_ids: Arc<RequestIds>,
 }
@@ -98,6 +100,7 @@ impl App {
             limiter: Arc::new(Limiter::new(settings.rate_limits.clone())),
             settings: Arc::new(settings),
             shutdown: Shutdown::new(),
+            requests: RequestMetrics::new(),
             request_ids,
         }
     }

@@ -19,7 +19,7 @@ use ruma::api::error::ErrorCode;
 use serde_json::json;
 use tracing::Instrument;
 
-use crate::{App, MatrixError, error::Failure, json_response};
+use crate::{App, MatrixError, error::Failure, json_response, request_metrics::method_name};
 
 /// Completes the surfaces' routes: each process calls this once, on all of them merged.
 pub fn finish(app: App, surfaces: Router) -> Router {
@@ -74,10 +74,9 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
 
 async fn logged(app: &App, request: Request, next: Next) -> Response {
     // The pattern, not the address: an address may carry an access token.
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unknown", MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let path = matched.as_ref().map_or("unknown", MatchedPath::as_str);
+    let method = method_name(request.method());
     let span = tracing::info_span!(
         "request",
         id = app.next_request_id(),
@@ -87,7 +86,10 @@ async fn logged(app: &App, request: Request, next: Next) -> Response {
     let started_ms = app.server.now_ms();
     async {
         let response = without_panics(next.run(request)).await;
-        log(&response, app.server.now_ms().saturating_sub(started_ms));
+        let took_ms = app.server.now_ms().saturating_sub(started_ms);
+        log(&response, took_ms);
+        let requests = &app.requests;
+        requests.note((method, path), (response.status(), took_ms));
         response
     }
     .instrument(span)

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod listening;
 mod logging;
+mod metrics;
 mod network;
 mod operator;
 mod password;

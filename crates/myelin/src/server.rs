@@ -25,7 +25,7 @@ use crate::{
     chores,
     config::{self, ListenerSettings, Resource, Settings},
     listening::Bound,
-    network,
+    metrics, network,
     system::{SystemChance, SystemClock},
     tls::Certificate,
 };
@@ -175,6 +175,7 @@ struct Routers {
     federation: Router,
     well_known: Router,
     admin: Router,
+    metrics: Router,
 }
 
 impl Routers {
@@ -183,6 +184,7 @@ impl Routers {
             app: app.clone(),
             well_known: myelin_federation_api::well_known_router(federation.clone()),
             federation: myelin_federation_api::router(federation),
+            metrics: metrics::router(app.clone(), api.rooms.clone()),
             client: myelin_client_api::router(api.clone()),
             admin: myelin_client_api::admin_router(api),
         }
@@ -201,6 +203,9 @@ impl Routers {
         }
         if listener.resources.contains(&Resource::Admin) {
             surfaces = surfaces.merge(self.admin.clone());
+        }
+        if listener.resources.contains(&Resource::Metrics) {
+            surfaces = surfaces.merge(self.metrics.clone());
         }
         finish(self.app.clone(), surfaces)
     }

@@ -123,7 +123,7 @@ pub(super) const SECRET_FILES: &[(&str, &str)] = &[
 /// Keys that `SIGHUP` applies to a running server.
 pub(super) const RELOADABLE: &[&str] = &["log.level", "registration.open"];
 
-const RESOURCES: &[&str] = &["client", "federation", "media", "admin"];
+const RESOURCES: &[&str] = &["client", "federation", "media", "admin", "metrics"];
 
 /// All keys, in the order `config example` prints them; keys of one section are adjacent.
 pub(super) const KEYS: &[Key] = &[
@@ -145,7 +145,7 @@ pub(super) const KEYS: &[Key] = &[
     text("listeners.tls_key", "\"\"",
         "PEM file of the certificate's private key, RSA or EC."),
     key("listeners.resources", Kind::Choices(RESOURCES), "[\"client\", \"federation\", \"media\", \"admin\"]",
-        "What this listener serves."),
+        "What this listener serves; metrics, which it does not by itself, to whoever reaches it."),
     key("listeners.trusted_proxies", Kind::CheckedTexts(rules::network), "[\"127.0.0.0/8\", \"::1\"]",
         "Addresses and networks of proxies whose X-Forwarded-For says where a request comes from; of others it is ignored."),
 

@@ -70,6 +70,7 @@ pub enum Resource {
     Federation,
     Media,
     Admin,
+    Metrics,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -60,6 +60,40 @@ fn a_listener_serves_its_resources_only() {
 }
 
 #[test]
+fn a_listener_of_its_own_tells_what_a_node_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(
+        dir.path(),
+        &[("MYELIN_LISTENERS__0__RESOURCES", "client, metrics")],
+    );
+    server.request("GET", "/_matrix/client/versions", "");
+    server.request("GET", "/somewhere?access_token=secret", "");
+    let answer = server.request("GET", "/metrics", "");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for line in [
+        r#"myelin_http_requests_total{method="GET",path="/_matrix/client/versions",status="200"} 1"#,
+        r#"myelin_http_requests_total{method="GET",path="unknown",status="404"} 1"#,
+        "myelin_state_changes_undone_total 0",
+        "myelin_destinations_behind 0",
+        "# EOF",
+    ] {
+        assert!(
+            answer.lines().any(|found| found == line),
+            "{line}\n{answer}"
+        );
+    }
+    assert!(!answer.contains("secret"), "{answer}");
+}
+
+#[test]
+fn nobody_is_told_what_a_node_counts_unless_a_listener_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Process::start(dir.path(), &[]);
+    let answer = server.request("GET", "/metrics", "");
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[test]
 fn a_wrong_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let said = failure(dir.path(), &[("MYELIN_LOG__LEVEL", "loud")]);
