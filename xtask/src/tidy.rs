@@ -3,6 +3,7 @@
 mod cycles;
 mod exceptions;
 mod files;
+mod holes;
 mod layers;
 mod source;
 mod text;
@@ -21,6 +22,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<bool> {
     }
     let mut findings = layers::check(root, &files)?;
     findings.extend(text::check(root, &files)?);
+    findings.extend(holes::check(&files));
     findings.extend(source::check(root, &sources)?);
     findings.extend(cycles::check(root, &sources)?);
     for finding in &findings {
