@@ -3,7 +3,7 @@
 //! Times depend on the machine, so nothing here passes or fails; the report says which aims hold.
 
 mod committer;
-mod federation;
+mod costs;
 mod load;
 mod machine;
 mod process;
@@ -17,7 +17,7 @@ use anyhow::{Context, ensure};
 use report::Report;
 
 /// What there is, in the order of the report.
-const PARTS: [&str; 3] = ["committer", "federation", "server"];
+const PARTS: [&str; 3] = ["committer", "costs", "server"];
 
 /// Runs the parts named, or all, each measurement so many times.
 pub(crate) fn run(root: &Path, wanted: &[String], runs: usize) -> anyhow::Result<bool> {
@@ -34,8 +34,8 @@ pub(crate) fn run(root: &Path, wanted: &[String], runs: usize) -> anyhow::Result
     if is_wanted("committer") {
         report.replace("committer", &committer::measure(root, runs)?)?;
     }
-    if is_wanted("federation") {
-        report.replace("federation", &federation::measure(root)?)?;
+    if is_wanted("costs") {
+        report.replace("costs", &costs::measure(root)?)?;
     }
     if is_wanted("server") {
         let measured = server::measure(root, runs)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use myelin_rooms::Join;
+use myelin_store::{WriteSet, users};
 use ruma::{RoomId, UserId};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -11,6 +12,31 @@ use crate::{Peer, PeerRoom, TestServer};
 
 /// Requests in flight at once.
 const SIDE_BY_SIDE: usize = 64;
+
+/// Makes accounts of the first of those who join in [`fill_room`]: whoever has none is not notified.
+pub async fn make_accounts(server: &TestServer, count: usize) {
+    let store = server.stores().remove(0);
+    let ids: Vec<String> = (0..count).map(|number| member(server, number)).collect();
+    for slice in ids.chunks(200) {
+        let names: Vec<&[u8]> = slice.iter().map(String::as_bytes).collect();
+        let numbers = store.intern(&names).await.expect("names can be interned");
+        let mut writes = WriteSet::new();
+        for (number, user_id) in numbers.into_iter().zip(slice) {
+            let account = users::User {
+                number,
+                user_id: user_id.clone(),
+                version: 1,
+                ..users::User::default()
+            };
+            users::insert(&mut writes, &account);
+        }
+        store.commit(writes).await.expect("there were none of them");
+    }
+}
+
+fn member(server: &TestServer, number: usize) -> String {
+    format!("@member{number}:{}", server.name())
+}
 
 /// Lets so many users of the server join a public room of it.
 pub async fn fill_room(server: &TestServer, room_id: &str, members: usize) {
@@ -21,7 +47,7 @@ pub async fn fill_room(server: &TestServer, room_id: &str, members: usize) {
             running.join_next().await;
         }
         let (rooms, room_id) = (server.rooms(), room_id.clone());
-        let user = format!("@member{number}:{}", server.name());
+        let user = member(server, number);
         running.spawn(async move {
             let user = UserId::parse(user).expect("a user id");
             let join = Join {

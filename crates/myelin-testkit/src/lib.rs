@@ -32,7 +32,7 @@ pub use answer::{Answer, Measured, encode, text};
 pub use bodies::{dripping, in_pieces, silent_after};
 pub use cost::least_cost;
 pub use coverage::Coverage;
-pub use crowd::{crowded_room, fill_room};
+pub use crowd::{crowded_room, fill_room, make_accounts};
 pub use environment::{SeededChance, TestClock};
 pub use hosted_room::HostedRoom;
 pub use modes::{run, run_federated};

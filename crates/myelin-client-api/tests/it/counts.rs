@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use myelin_rooms::{CreateRoom, Join, Preset, RoomSettings, SendEvent};
-use myelin_store::{WriteSet, notifications, users};
-use myelin_testkit::{Mode, TestServer, User, encode, least_cost as cost, run, text};
+use myelin_rooms::{CreateRoom, Preset, RoomSettings, SendEvent};
+use myelin_store::notifications;
+use myelin_testkit::{
+    Mode, TestServer, User, encode, fill_room, least_cost as cost, make_accounts, run, text,
+};
 use ruma::{CanonicalJsonObject, RoomId, RoomVersionId, UserId};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -51,7 +53,7 @@ async fn a_message_costs_the_same_in_a_room_of_any_size(server: &TestServer) {
 
 async fn a_message_notifies_thousands_without_a_row_for_each(server: &TestServer) {
     let alice = server.user("alice").await;
-    make_accounts(server, 5_000).await;
+    make_accounts(server, 4_999).await;
     let small = room_of(server, &alice, 10).await;
     let large = room_of(server, &alice, 5_000).await;
     let in_small = cost(server, async || drop(alice.send(&small, "hello").await)).await;
@@ -68,29 +70,6 @@ async fn a_message_notifies_thousands_without_a_row_for_each(server: &TestServer
         let place = (number, notifications::MAIN);
         let sums = notifications::sums_up_to(&mut read, place, i64::MAX).await;
         assert_eq!(sums.unwrap().notify, sent);
-    }
-}
-
-/// Accounts of those who join in [`room_of`].
-async fn make_accounts(server: &TestServer, count: usize) {
-    let store = server.stores().remove(0);
-    let ids: Vec<String> = (1..count)
-        .map(|number| format!("@member{number}:localhost"))
-        .collect();
-    for slice in ids.chunks(200) {
-        let names: Vec<&[u8]> = slice.iter().map(String::as_bytes).collect();
-        let numbers = store.intern(&names).await.unwrap();
-        let mut writes = WriteSet::new();
-        for (number, user_id) in numbers.into_iter().zip(slice) {
-            let account = users::User {
-                number,
-                user_id: user_id.clone(),
-                version: 1,
-                ..users::User::default()
-            };
-            users::insert(&mut writes, &account);
-        }
-        store.commit(writes).await.unwrap();
     }
 }
 
@@ -206,25 +185,7 @@ async fn send_many(server: &TestServer, (sender, room): (&User, &str), count: us
 /// A room with this many members, its creator among them.
 pub(crate) async fn room_of(server: &TestServer, creator: &User, members: usize) -> String {
     let room = creator.create_public_room().await;
-    let room_id = Arc::new(RoomId::parse(&room).unwrap());
-    let rooms = server.rooms();
-    side_by_side(1..members, |number| {
-        let (rooms, room_id) = (rooms.clone(), room_id.clone());
-        async move {
-            let user = UserId::parse(format!("@member{number}:localhost")).unwrap();
-            let join = Join {
-                room_id: &room_id,
-                user: &user,
-                guest: false,
-                reason: None,
-                third_party_signed: None,
-                via: &[],
-                transaction: None,
-            };
-            rooms.join(join).await.unwrap();
-        }
-    })
-    .await;
+    fill_room(server, &room, members - 1).await;
     room
 }
 

@@ -1,4 +1,4 @@
-//! What federation costs, by the benchmark of `myelin-federation-api`.
+//! What single things cost, by the benchmark of `myelin-testkit`.
 
 use std::{path::Path, process::Stdio};
 
@@ -8,8 +8,8 @@ use super::cargo;
 
 /// Runs it once: its table.
 pub(super) fn measure(root: &Path) -> anyhow::Result<String> {
-    let package = ["--package", "myelin-federation-api"];
-    let mut command = cargo(root, &["bench", "--bench", "federation"]);
+    let package = ["--package", "myelin-testkit"];
+    let mut command = cargo(root, &["bench", "--bench", "costs"]);
     let output = command
         .args(package)
         .stderr(Stdio::inherit())

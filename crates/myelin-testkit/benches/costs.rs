@@ -1,11 +1,11 @@
-//! What federation costs: `cargo bench -p myelin-federation-api`. Prints a table; each row is
-//! measured in a process of its own, on the embedded database, with the other servers in the same
+//! What single things cost: `cargo bench -p myelin-testkit`. Prints a table; each row is measured
+//! in a process of its own, on the embedded database, with the other servers in the same
 //! process, so that what they do is counted, too.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "it prints its table")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may fail by a panic")]
 
-#[path = "federation/meter.rs"]
+#[path = "costs/meter.rs"]
 mod meter;
 
 use std::{env, process::Command, sync::Arc};
@@ -15,7 +15,7 @@ use myelin_rooms::Outcome;
 use myelin_store::inbox;
 use myelin_testkit::{
     Mode, Peer, PeerEvent, PeerHost, PeerRoom, TestServer, User, crowded_room, encode, fill_room,
-    pdu, run, wait_until,
+    make_accounts, pdu, run, wait_until,
 };
 use ruma::OwnedUserId;
 use serde_json::json;
@@ -38,12 +38,18 @@ const SENDERS: usize = 8;
 /// A row of the table.
 type Part = (&'static str, fn() -> Row);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     ("join", join_large_room),
     ("answer", answer_join),
     ("fork", resolve_fork),
     ("receive", receive_transactions),
     ("deliver", deliver),
+    ("count-few", || {
+        count_messages(10, "send and count messages, 10 local members")
+    }),
+    ("count-many", || {
+        count_messages(5_000, "send and count messages, 5,000 local members")
+    }),
 ];
 
 fn main() {
@@ -217,6 +223,25 @@ async fn say(user: User, room_id: String) {
     for n in 0..MESSAGES / SENDERS {
         user.send(&room_id, &format!("message {n}")).await;
     }
+}
+
+/// Until each message stands in the counts of unread messages of everybody in the room.
+fn count_messages(members: usize, name: &'static str) -> Row {
+    measured(&async |server: &TestServer| {
+        let alice = server.user("alice").await;
+        let room_id = alice.create_public_room().await;
+        make_accounts(server, members - 1).await;
+        fill_room(server, &room_id, members - 1).await;
+        server.counted().await;
+        let meter = Meter::start();
+        let mut senders = JoinSet::new();
+        for _ in 0..SENDERS {
+            senders.spawn(say(alice.clone(), room_id.clone()));
+        }
+        senders.join_all().await;
+        server.counted().await;
+        meter.stop(name, (MESSAGES, "messages"))
+    })
 }
 
 async fn delivered(peer: &Arc<Peer>, count: usize) {

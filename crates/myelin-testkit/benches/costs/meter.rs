@@ -45,7 +45,7 @@ impl Meter {
 
 impl Row {
     pub(crate) fn head() -> &'static str {
-        "| Federation | s | CPU s | processors | MB above idle | in a second of one processor |\n\
+        "| Single costs | s | CPU s | processors | MB above idle | in a second of one processor |\n\
          | --- | ---: | ---: | ---: | ---: | ---: |"
     }
 
