@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::servers::Server;
 
-both_ways!(shows_nothing_from_before_joining);
-
-// Myelin does not ask others yet for what was said before it came.
-room_on_myelin!(backfills_three_hundred_messages);
+both_ways!(
+    shows_nothing_from_before_joining,
+    backfills_three_hundred_messages,
+);
 
 const MESSAGES: usize = 300;
 

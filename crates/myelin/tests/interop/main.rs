@@ -38,21 +38,6 @@ macro_rules! both_ways {
     )*};
 }
 
-/// The same for what only works with the room on Myelin.
-macro_rules! room_on_myelin {
-    ($($scenario:ident),* $(,)?) => {$(
-        mod $scenario {
-            #[test]
-            fn room_on_myelin() {
-                if let Some(servers) = crate::servers::Servers::start() {
-                    super::$scenario(&servers.myelin, &servers.synapse);
-                    servers.check_logs();
-                }
-            }
-        }
-    )*};
-}
-
 /// The same of three servers, of which the third is as the one where the room is made.
 macro_rules! two_and_one {
     ($($scenario:ident),* $(,)?) => {$(
