@@ -8,9 +8,10 @@ use std::{
     thread,
 };
 
-/// Passes connections on to a server, and after [`Relay::point_to`] to another, or to none after
-/// [`Relay::cut`]: for those who shall not notice a restart, or a change of node, by another
-/// address, and for networks that break. It serves until the process ends.
+/// Passes connections on to a server, and after [`Relay::point_to`] to another, to several in turn
+/// after [`Relay::share_among`], or to none after [`Relay::cut`]: for those who shall not notice a
+/// restart, or a change of node, by another address, and for networks that break. It serves until
+/// the process ends.
 #[derive(Debug)]
 pub struct Relay {
     /// Where clients connect to.
@@ -20,11 +21,11 @@ pub struct Relay {
 
 #[derive(Debug)]
 struct State {
-    target: Option<SocketAddr>,
-    /// The clients' ends of the connections that are passed on to the target.
-    open: BTreeMap<u64, TcpStream>,
+    targets: Vec<SocketAddr>,
+    /// The clients' ends of the connections that are passed on to the targets.
+    open: BTreeMap<usize, TcpStream>,
     /// The number of the next connection.
-    next: u64,
+    next: usize,
 }
 
 impl Relay {
@@ -41,7 +42,7 @@ impl Relay {
         let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
-            target: None,
+            targets: Vec::new(),
             open: BTreeMap::new(),
             next: 0,
         }));
@@ -57,18 +58,23 @@ impl Relay {
 
     /// Cuts all connections, and passes new ones on to this server.
     pub fn point_to(&self, target: SocketAddr) {
-        lock(&self.state).turn_to(Some(target));
+        self.share_among(&[target]);
+    }
+
+    /// Cuts all connections, and passes each new one on to the next of these servers.
+    pub fn share_among(&self, targets: &[SocketAddr]) {
+        lock(&self.state).turn_to(targets);
     }
 
     /// Cuts all connections, and closes new ones at once.
     pub fn cut(&self) {
-        lock(&self.state).turn_to(None);
+        lock(&self.state).turn_to(&[]);
     }
 }
 
 impl State {
-    fn turn_to(&mut self, target: Option<SocketAddr>) {
-        self.target = target;
+    fn turn_to(&mut self, targets: &[SocketAddr]) {
+        self.targets = targets.to_vec();
         for client in mem::take(&mut self.open).into_values() {
             // It may be closed already.
             let _ = client.shutdown(Shutdown::Both);
@@ -78,9 +84,10 @@ impl State {
 
 fn pass_on(client: TcpStream, shared: &Arc<Mutex<State>>) -> io::Result<()> {
     let mut state = lock(shared);
-    let target = state.target.ok_or(io::ErrorKind::ConnectionRefused)?;
-    let server = TcpStream::connect(target)?;
     let number = state.next;
+    let turn = number.checked_rem(state.targets.len());
+    let target = turn.ok_or(io::ErrorKind::ConnectionRefused)?;
+    let server = TcpStream::connect(state.targets[target])?;
     state.next += 1;
     state.open.insert(number, client.try_clone()?);
     pump(client.try_clone()?, server.try_clone()?, || ());
