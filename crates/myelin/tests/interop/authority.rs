@@ -9,12 +9,14 @@ use std::{
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
+use tempfile::TempDir;
 
 /// An authority that exists for one test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// Its own certificate, for those who shall trust it.
     pub(crate) certificate: PathBuf,
+    _folder: TempDir,
 }
 
 /// A certificate and its key.
@@ -24,17 +26,19 @@ pub(crate) struct Certificate {
 }
 
 impl Authority {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap());
         let issuer = issuer.unwrap();
-        let certificate = folder.join("authority.crt");
+        let certificate = folder.path().join("authority.crt");
         fs::write(&certificate, issuer.pem()).unwrap();
         Self {
             issuer,
             certificate,
+            _folder: folder,
         }
     }
 

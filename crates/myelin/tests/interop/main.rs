@@ -80,6 +80,8 @@ macro_rules! two_myelins {
 }
 
 mod authority;
+mod devices;
+mod encryption;
 mod extras;
 mod forks;
 mod history;

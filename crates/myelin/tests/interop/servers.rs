@@ -6,10 +6,12 @@ use std::{
     env, fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    rc::Rc,
     thread,
 };
 
 use myelin_blackbox::{Relay, ServerOptions, ServerProcess};
+use myelin_testdb::{Cluster, Database};
 use tempfile::TempDir;
 
 use crate::{
@@ -17,6 +19,11 @@ use crate::{
     person::Person,
     synapse::{self, Synapse},
 };
+
+/// The folders of the nodes, where there are two.
+const NODES: [&str; 2] = ["one", "two"];
+
+const MYELIN_LOG: &str = "server.log";
 
 /// The last lines of a log that are shown when a scenario fails.
 const LINES_SHOWN: usize = 600;
@@ -27,7 +34,6 @@ pub(crate) struct Servers {
     pub(crate) synapse: Server,
     /// Another of either.
     pub(crate) third: Option<Server>,
-    _folders: Vec<TempDir>,
 }
 
 /// What a third server is.
@@ -48,32 +54,38 @@ impl Servers {
         Self::start_all(Some(third))
     }
 
+    /// Starts both, Myelin as two nodes. None where Synapse or PostgreSQL is not installed.
+    pub(crate) fn start_with_nodes() -> Option<Self> {
+        let synapse = Kind::find_synapse()?;
+        let nodes = Kind::Nodes(Cluster::shared()?.database());
+        Some(Self::start_kinds([nodes, synapse], None))
+    }
+
     fn start_all(third: Option<Third>) -> Option<Self> {
-        let Some(python) = synapse::find_python() else {
-            println!("skipped: Synapse is not installed (cargo xtask interop)");
-            return None;
-        };
         // Whether a scenario holds between Synapses alone tells whose fault it is that it does not.
         let is_control = env::var_os("MYELIN_INTEROP_CONTROL").is_some();
         let kind = |wanted: Third| {
-            if is_control || wanted == Third::Synapse {
-                Kind::Synapse(python.clone())
+            let synapse = Kind::find_synapse()?;
+            Some(if is_control || wanted == Third::Synapse {
+                synapse
             } else {
                 Kind::Myelin
-            }
+            })
         };
-        let mut folders = vec![tempfile::tempdir().unwrap()];
-        let authority = Authority::new(folders[0].path());
-        let mut server = |wanted, last| {
-            let folder = tempfile::tempdir().unwrap();
-            let address = Ipv4Addr::new(127, 0, 0, last);
-            let server = Server::new(kind(wanted), address, &authority, folder.path());
-            folders.push(folder);
-            server
+        let both = [kind(Third::Myelin)?, kind(Third::Synapse)?];
+        let third = match third {
+            Some(wanted) => Some((kind(wanted)?, wanted)),
+            None => None,
         };
-        let (myelin, synapse) = (server(Third::Myelin, 2), server(Third::Synapse, 3));
-        let third = third.map(|wanted| {
-            let mut third = server(wanted, 4);
+        Some(Self::start_kinds(both, third))
+    }
+
+    fn start_kinds([myelin, synapse]: [Kind; 2], third: Option<(Kind, Third)>) -> Self {
+        let authority = Rc::new(Authority::new());
+        let myelin = Server::new(myelin, 2, &authority);
+        let synapse = Server::new(synapse, 3, &authority);
+        let third = third.map(|(kind, wanted)| {
+            let mut third = Server::new(kind, 4, &authority);
             let other = if wanted == Third::Myelin {
                 &synapse
             } else {
@@ -86,12 +98,11 @@ impl Servers {
             myelin,
             synapse,
             third,
-            _folders: folders,
         };
         for server in servers.all() {
             server.start();
         }
-        Some(servers)
+        servers
     }
 
     fn all(&self) -> impl Iterator<Item = &Server> {
@@ -101,9 +112,7 @@ impl Servers {
     /// What no scenario may bring about.
     pub(crate) fn check_logs(&self) {
         for server in self.all().filter(|server| !server.is_synapse()) {
-            let log = server.log();
-            assert!(!log.contains(" ERROR "), "Myelin has logged an error");
-            assert!(!log.contains("panicked"), "Myelin has panicked");
+            server.check_log();
         }
     }
 }
@@ -112,22 +121,25 @@ impl Servers {
 pub(crate) struct Server {
     /// Its server name.
     pub(crate) name: String,
+    process: RefCell<Option<Process>>,
     kind: Kind,
     identity: Identity,
-    folder: PathBuf,
     clients: Relay,
     peers: Relay,
-    process: RefCell<Option<Process>>,
+    folder: TempDir,
 }
 
 enum Kind {
     Myelin,
+    /// Two nodes of Myelin over one database.
+    Nodes(Database<'static>),
     /// With the Python that runs it.
     Synapse(PathBuf),
 }
 
 enum Process {
-    Myelin(ServerProcess),
+    /// All nodes of it.
+    Myelin(Vec<ServerProcess>),
     Synapse(Synapse),
 }
 
@@ -135,29 +147,49 @@ enum Process {
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) certificate: Certificate,
-    pub(crate) authority: PathBuf,
+    pub(crate) authority: Rc<Authority>,
     /// Whom it asks for the keys of servers that are away.
     pub(crate) notary: Option<String>,
 }
 
+impl Kind {
+    fn find_synapse() -> Option<Self> {
+        let python = synapse::find_python();
+        if python.is_none() {
+            println!("skipped: Synapse is not installed (cargo xtask interop)");
+        }
+        python.map(Self::Synapse)
+    }
+}
+
 impl Server {
-    fn new(kind: Kind, address: Ipv4Addr, authority: &Authority, folder: &Path) -> Self {
-        let peers = Relay::without_target(IpAddr::V4(address)).unwrap();
+    /// Starts a Myelin that no other server knows.
+    pub(crate) fn start_alone() -> Self {
+        let server = Self::new(Kind::Myelin, 2, &Rc::new(Authority::new()));
+        server.start();
+        server
+    }
+
+    /// The last part of its address tells it from the others.
+    fn new(kind: Kind, last: u8, authority: &Rc<Authority>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
+        let peers = Relay::without_target(address).unwrap();
         let clients = Relay::without_target(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         let name = peers.address.to_string();
         Self {
             identity: Identity {
                 name: name.clone(),
-                certificate: authority.sign(IpAddr::V4(address), folder),
-                authority: authority.certificate.clone(),
+                certificate: authority.sign(address, folder.path()),
+                authority: authority.clone(),
                 notary: None,
             },
             name,
+            process: RefCell::new(None),
             kind,
-            folder: folder.to_owned(),
             clients,
             peers,
-            process: RefCell::new(None),
+            folder,
         }
     }
 
@@ -167,23 +199,48 @@ impl Server {
 
     /// Starts it, anew if it was killed, and lets everybody reach it.
     pub(crate) fn start(&self) {
+        let folder = self.folder.path();
         let process = match &self.kind {
-            Kind::Myelin => Process::Myelin(start_myelin(&self.identity, &self.folder)),
+            Kind::Myelin => Process::Myelin(vec![start_myelin(&self.identity, folder, None)]),
+            Kind::Nodes(database) => {
+                let start = |node| {
+                    let folder = folder.join(node);
+                    fs::create_dir_all(&folder).unwrap();
+                    start_myelin(&self.identity, &folder, Some(database.url()))
+                };
+                Process::Myelin(NODES.map(start).into())
+            }
             Kind::Synapse(python) => {
-                Process::Synapse(Synapse::start(python, &self.identity, &self.folder))
+                Process::Synapse(Synapse::start(python, &self.identity, folder))
             }
         };
-        self.clients.point_to(process.client_address());
-        self.peers.point_to(process.federation_address());
+        self.clients.share_among(&process.client_addresses());
+        self.peers.share_among(&process.federation_addresses());
         self.process.replace(Some(process));
     }
 
-    /// Ends it at once.
+    /// Ends it at once, with all its nodes.
     pub(crate) fn kill(&self) {
         match self.process.take().unwrap() {
-            Process::Myelin(mut server) => server.kill().unwrap(),
+            Process::Myelin(nodes) => {
+                for mut node in nodes {
+                    node.kill().unwrap();
+                }
+            }
             Process::Synapse(mut server) => server.kill(),
         }
+    }
+
+    /// Ends one of its nodes at once; the other one takes over.
+    pub(crate) fn kill_node(&self) {
+        let mut process = self.process.borrow_mut();
+        let process = process.as_mut().unwrap();
+        let Process::Myelin(nodes) = process else {
+            panic!("Synapse has no nodes");
+        };
+        nodes.remove(0).kill().unwrap();
+        self.clients.share_among(&process.client_addresses());
+        self.peers.share_among(&process.federation_addresses());
     }
 
     /// From now on the other server does not reach it.
@@ -195,7 +252,12 @@ impl Server {
     pub(crate) fn reconnect(&self) {
         let process = self.process.borrow();
         let process = process.as_ref().unwrap();
-        self.peers.point_to(process.federation_address());
+        self.peers.share_among(&process.federation_addresses());
+    }
+
+    /// Where clients reach it, whether it runs or not.
+    pub(crate) fn client_url(&self) -> String {
+        format!("http://{}", self.clients.address)
     }
 
     /// Somebody who has an account here.
@@ -208,12 +270,24 @@ impl Server {
         format!("#{localpart}:{}", self.name)
     }
 
+    /// What Myelin may never log.
+    pub(crate) fn check_log(&self) {
+        let log = self.log();
+        assert!(!log.contains(" ERROR "), "Myelin has logged an error");
+        assert!(!log.contains("panicked"), "Myelin has panicked");
+    }
+
     fn log(&self) -> String {
-        let path = match self.kind {
-            Kind::Myelin => self.folder.join("server.log"),
-            Kind::Synapse(_) => synapse::log_path(&self.folder),
-        };
-        fs::read_to_string(path).unwrap_or_default()
+        let folder = self.folder.path();
+        let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        match self.kind {
+            Kind::Myelin => read(folder.join(MYELIN_LOG)),
+            Kind::Nodes(_) => {
+                let logs = NODES.map(|node| read(folder.join(node).join(MYELIN_LOG)));
+                logs.concat()
+            }
+            Kind::Synapse(_) => read(synapse::log_path(folder)),
+        }
     }
 }
 
@@ -233,22 +307,22 @@ impl Drop for Server {
 }
 
 impl Process {
-    fn client_address(&self) -> SocketAddr {
+    fn client_addresses(&self) -> Vec<SocketAddr> {
         match self {
-            Self::Myelin(server) => server.address,
-            Self::Synapse(server) => server.client_address,
+            Self::Myelin(nodes) => nodes.iter().map(|node| node.address).collect(),
+            Self::Synapse(server) => vec![server.client_address],
         }
     }
 
-    fn federation_address(&self) -> SocketAddr {
+    fn federation_addresses(&self) -> Vec<SocketAddr> {
         match self {
-            Self::Myelin(server) => server.tls_address.unwrap(),
-            Self::Synapse(server) => server.federation_address,
+            Self::Myelin(nodes) => nodes.iter().filter_map(|node| node.tls_address).collect(),
+            Self::Synapse(server) => vec![server.federation_address],
         }
     }
 }
 
-fn start_myelin(identity: &Identity, folder: &Path) -> ServerProcess {
+fn start_myelin(identity: &Identity, folder: &Path, database_url: Option<String>) -> ServerProcess {
     let Identity {
         name,
         certificate: Certificate { chain, key },
@@ -275,11 +349,12 @@ fn start_myelin(identity: &Identity, folder: &Path) -> ServerProcess {
          public_over_federation = true\n",
         chain.display(),
         key.display(),
-        authority.display(),
+        authority.certificate.display(),
     );
     let file = folder.join("myelin.toml");
     fs::write(&file, text).unwrap();
     let mut options = ServerOptions::new(env!("CARGO_BIN_EXE_myelin"), folder);
     options.config = Some(file);
+    options.database_url = database_url;
     ServerProcess::start(&options).unwrap()
 }

@@ -142,7 +142,7 @@ fn configuration(identity: &Identity, folder: &Path) -> Value {
         "signing_key": SIGNING_KEY,
         "tls_certificate_path": chain,
         "tls_private_key_path": key,
-        "federation_custom_ca_list": [identity.authority],
+        "federation_custom_ca_list": [identity.authority.certificate],
         "ip_range_blacklist": [],
         "federation_ip_range_blacklist": [],
         "trusted_key_servers": notaries,

@@ -81,8 +81,7 @@ fn configuration(name: &str, certificate: &Certificate, authority: &Path) -> Str
 
 /// Lets users of the one server join rooms of the other; the blow falls at any moment of it.
 pub(crate) fn kill_joining_servers(rounds: u32, database_url: Option<String>, chance: &mut StdRng) {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = Authority::new(folder.path());
+    let authority = Authority::new();
     let there = Member::start(&authority, 2, None);
     let mut here = Member::start(&authority, 3, database_url);
     let (mut alice, bob) = (there.user("alice"), here.user("bob"));
