@@ -1,4 +1,4 @@
-//! What a node tells of itself to those who watch it: `GET /metrics`, in the format of OpenMetrics.
+//! What a node tells of itself to those who watch it: `GET /metrics`, in the format of `OpenMetrics`.
 
 use std::fmt;
 
