@@ -68,7 +68,7 @@ impl Sender {
     /// The lease as it is to be held from now on.
     fn prolonged(&self) -> Lease {
         let now_ms = self.context.now_ms();
-        let until_ms = now_ms.saturating_add(crate::lease::lease_ms(&self.context.store));
+        let until_ms = now_ms.saturating_add(followers::lease_ms(&self.context.store));
         self.lease.clone().prolonged(until_ms)
     }
 

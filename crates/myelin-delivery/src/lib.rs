@@ -12,7 +12,6 @@ mod checkpoint;
 mod edus;
 mod encryption;
 mod ephemeral;
-mod lease;
 mod notifications;
 mod operate;
 mod pass;
@@ -91,7 +90,7 @@ impl Delivery {
 
     /// Claims the lease, if nobody has it.
     async fn claim(&self, holder: &mut Option<i64>) -> StoreResult<Option<Lease>> {
-        lease::claim(&self.store, FOLLOWER, holder, self.now_ms()).await
+        followers::claim_for_run(&self.store, FOLLOWER, holder, self.now_ms()).await
     }
 
     /// Sends while the lease is held; returns once `stop` has, or with what went wrong.

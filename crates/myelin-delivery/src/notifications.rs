@@ -23,7 +23,7 @@ use myelin_store::{
 };
 use tokio::{sync::watch, time::sleep};
 
-use crate::{lease, report::report};
+use crate::report::report;
 use follower::Follower;
 
 /// The follower whose cursor says how far everything is counted.
@@ -81,7 +81,7 @@ impl Notifications {
 
     async fn claim(&self, holder: &mut Option<i64>) -> StoreResult<Option<Lease>> {
         let now_ms = self.rooms.server().now_ms().cast_signed();
-        lease::claim(self.rooms.store(), FOLLOWER, holder, now_ms).await
+        followers::claim_for_run(self.rooms.store(), FOLLOWER, holder, now_ms).await
     }
 
     /// Counts while the lease is held; returns once `stop` has, or with what went wrong.

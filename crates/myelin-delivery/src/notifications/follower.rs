@@ -26,7 +26,6 @@ use super::{
     room_state::{KnownRooms, RoomState},
     rule_sets::RuleSets,
 };
-use crate::lease::lease_ms;
 
 /// Most entries of one step.
 const STEP: usize = 200;
@@ -119,7 +118,12 @@ impl Follower {
         if self.lease.until_ms().saturating_sub(now_ms) >= RENEW_MS {
             return Ok(());
         }
-        let renewed = followers::renew(&self.store, &self.lease, now_ms, lease_ms(&self.store));
+        let renewed = followers::renew(
+            &self.store,
+            &self.lease,
+            now_ms,
+            followers::lease_ms(&self.store),
+        );
         self.lease = renewed.await?.ok_or(StoreError::Conflict)?;
         Ok(())
     }
@@ -277,7 +281,9 @@ impl Follower {
 
     async fn write(&mut self) -> StoreResult<()> {
         let mut writes = std::mem::take(&mut self.batch).writes;
-        let until_ms = self.now_ms().saturating_add(lease_ms(&self.store));
+        let until_ms = self
+            .now_ms()
+            .saturating_add(followers::lease_ms(&self.store));
         let lease = self.lease.clone().prolonged(until_ms);
         let advanced = followers::advance(&mut writes, &lease, self.done);
         self.store.commit_patiently(writes).await?;
