@@ -1,6 +1,7 @@
 //! Which failure of a use case becomes which answer: one exhaustive match for each.
 
 mod accounts;
+mod delayed_events;
 mod encryption;
 mod ephemeral;
 mod rooms;

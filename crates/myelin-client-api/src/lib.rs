@@ -10,6 +10,7 @@ mod backup;
 mod config;
 mod context;
 mod dehydrated_device;
+mod delayed_events;
 mod device;
 mod directory;
 mod discovery;
@@ -128,6 +129,7 @@ fn routes() -> Routes<ClientApi> {
         .merge(config::routes())
         .merge(context::routes())
         .merge(dehydrated_device::routes())
+        .merge(delayed_events::routes())
         .merge(device::routes())
         .merge(alias::routes())
         .merge(directory::routes())

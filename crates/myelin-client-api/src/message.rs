@@ -5,7 +5,10 @@ mod redact_event;
 mod send_message_event;
 
 use myelin_http::Routes;
-use ruma::api::client::message::get_message_events::v3::Request as GetMessageEvents;
+use ruma::api::client::message::{
+    get_message_events::v3::Request as GetMessageEvents,
+    send_message_event::v3::Request as SendMessageEvent,
+};
 
 use crate::ClientApi;
 
@@ -14,5 +17,5 @@ pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
         .raw_endpoint::<GetMessageEvents, _, _, _, _>(get_message_events::get_message_events)
         .endpoint(redact_event::redact_event)
-        .endpoint(send_message_event::send_message_event)
+        .raw_endpoint::<SendMessageEvent, _, _, _, _>(send_message_event::send_message_event)
 }

@@ -47,6 +47,20 @@ const OPEN_TO_GUESTS: &[(Method, &str)] = &[
     (POST, "/logout"),
     (POST, "/logout/all"),
     (GET, "/capabilities"),
+    // MSC4140, "Guest accounts".
+    (PUT, "/rooms/{}/delayed_event/{}/{}"),
+    (PUT, "/org.matrix.msc4140/rooms/{}/delayed_event/{}/{}"),
+    (GET, "/delayed_events"),
+    (GET, "/org.matrix.msc4140/delayed_events"),
+    (GET, "/delayed_events/{}"),
+    (GET, "/org.matrix.msc4140/delayed_events/{}"),
+    (POST, "/delayed_events/{}/send"),
+    (POST, "/delayed_events/{}/cancel"),
+    (POST, "/delayed_events/{}/restart"),
+    (POST, "/org.matrix.msc4140/delayed_events/{}/send"),
+    (POST, "/org.matrix.msc4140/delayed_events/{}/cancel"),
+    (POST, "/org.matrix.msc4140/delayed_events/{}/restart"),
+    (POST, "/org.matrix.msc4140/delayed_events/{}"),
 ];
 
 /// [Spec](https://spec.matrix.org/v1.19/client-server-api/#account-locking)
@@ -71,6 +85,8 @@ const CLOSED_TO_SUSPENDED: &[(Method, &str)] = &[
     (PUT, "/rooms/{}/send/{}/{}"),
     (PUT, "/rooms/{}/state/{}"),
     (PUT, "/rooms/{}/state/{}/{}"),
+    (PUT, "/rooms/{}/delayed_event/{}/{}"),
+    (PUT, "/org.matrix.msc4140/rooms/{}/delayed_event/{}/{}"),
     (PUT, "/rooms/{}/typing/{}"),
     (POST, "/createRoom"),
     (PUT, "/createRoom/{}"),

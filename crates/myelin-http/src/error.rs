@@ -121,6 +121,25 @@ impl MatrixError {
         }
     }
 
+    /// Whether it is this server that has failed, not what was asked for or another server.
+    pub fn is_own_fault(&self) -> bool {
+        let by_others = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
+        self.status.is_server_error() && !by_others.contains(&self.status)
+    }
+
+    /// The body.
+    pub fn into_body(self) -> Map<String, Value> {
+        let mut body = self.extra;
+        if let Some(kind) = self.kind {
+            body.insert("errcode".to_owned(), kind.as_str().into());
+            body.insert("error".to_owned(), self.message.into());
+        }
+        if let Some(retry_after_ms) = self.retry_after_ms {
+            body.insert("retry_after_ms".to_owned(), retry_after_ms.into());
+        }
+        body
+    }
+
     /// The same with one more key in the body.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -229,20 +248,14 @@ impl Failure {
 
 impl IntoResponse for MatrixError {
     fn into_response(self) -> Response {
-        let mut body = self.extra;
-        if let Some(kind) = self.kind {
-            body.insert("errcode".to_owned(), kind.as_str().into());
-            body.insert("error".to_owned(), self.message.into());
-        }
-        if let Some(retry_after_ms) = self.retry_after_ms {
-            body.insert("retry_after_ms".to_owned(), retry_after_ms.into());
-        }
-        let mut response = json_response(self.status, &Value::Object(body));
-        if let Some(retry_after_ms) = self.retry_after_ms {
+        let (status, retry_after_ms) = (self.status, self.retry_after_ms);
+        let source = self.source.clone();
+        let mut response = json_response(status, &Value::Object(self.into_body()));
+        if let Some(retry_after_ms) = retry_after_ms {
             let seconds = HeaderValue::from(retry_after_ms.div_ceil(1_000));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
-        if let Some(source) = self.source {
+        if let Some(source) = source {
             response.extensions_mut().insert(Failure(source));
         }
         response

@@ -318,6 +318,7 @@ pub(crate) fn newest(head: &Head, event: &Event, row: NewRow<'_>) -> StoredEvent
         root_before: row.root_before,
         device: row.transaction.map(|(device, _)| device.to_owned()),
         txn_id: row.transaction.map(|(_, txn_id)| txn_id.to_owned()),
+        delayed: None,
         json: event.json.to_string(),
         redaction: None,
     }

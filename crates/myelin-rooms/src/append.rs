@@ -1,6 +1,7 @@
 //! Appending events to a room: build, authorise, hash, sign, advance the head, queue the set.
 
 mod auth_state;
+mod delayed;
 mod invitation;
 mod member_profile;
 pub(crate) mod redaction;
@@ -14,12 +15,17 @@ use myelin_core::{
     json,
     trie::{StateKey, TYPE_MEMBER},
 };
-use myelin_store::{Sequence, StoreError, events, relations};
+use myelin_store::{
+    Sequence, StoreError,
+    events::{self, StoredEvent},
+    relations,
+};
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 
 pub(crate) use self::auth_state::auth_state;
 use self::auth_state::{auth_event_ids, auth_types, raw};
 use crate::{
+    SendOptions,
     advance::{DEPTH_MAX, NewRow, advance_row, advance_state, deliver, log_event, newest},
     auth_graph,
     numbers::EventNumbers,
@@ -53,6 +59,9 @@ pub enum AppendError {
     /// It is not a well-formed event, or too large.
     #[error("{0}")]
     Invalid(EventError),
+    /// The delayed event that it was to come from has been sent, cancelled or restarted meanwhile.
+    #[error("the delayed event has been changed meanwhile")]
+    DelayedEventChanged,
     /// The database failed.
     #[error("the room could not be read or written")]
     Store(#[from] StoreError),
@@ -67,6 +76,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) content: CanonicalJsonObject,
     /// The sending device and its transaction id.
     pub(crate) transaction: Option<(&'a str, &'a str)>,
+    /// What else is asked of it.
+    pub(crate) options: SendOptions<'a>,
 }
 
 impl OpenRoom<'_> {
@@ -100,6 +111,7 @@ impl OpenRoom<'_> {
         &mut self,
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
+        self.check_delayed(draft).await?;
         self.check_invitation(draft).await?;
         self.check_relation(draft).await?;
         let content = self.with_profile(draft).await?;
@@ -184,11 +196,16 @@ impl OpenRoom<'_> {
             root_before,
             transaction: draft.transaction,
         };
-        let stored = newest(head, &event, row);
+        let delayed = draft.options.delayed;
+        let stored = StoredEvent {
+            delayed: delayed.map(|delayed| delayed.id.number()),
+            ..newest(head, &event, row)
+        };
         events::insert(&mut self.writes, &stored);
         relations::insert(&mut self.writes, &stored);
         log_event(&mut self.writes, head, number);
         deliver(self.rooms, head, &mut self.writes, (&event, number));
+        self.end_delayed(draft, number);
         Ok((event, number))
     }
 }

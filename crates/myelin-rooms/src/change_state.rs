@@ -4,7 +4,7 @@ use myelin_core::trie::StateKey;
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
-use crate::{Rooms, SendError, append::Draft, numbers::EventNumbers};
+use crate::{Rooms, SendError, SendOptions, append::Draft, numbers::EventNumbers};
 
 /// A change of a state event that keeps what it does not name.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,7 @@ impl Rooms {
             numbers,
             content: CanonicalJsonObject::new(),
             transaction: None,
+            options: SendOptions::default(),
         };
         let mut attempts = self.store.attempts();
         loop {

@@ -22,7 +22,7 @@ pub use settings::{Preset, RoomSettings};
 pub(crate) use settings::{creators_rule, room_id_is_random};
 
 use crate::{
-    AppendError, CanonicalAliasError, ClientTransaction, InviteError, Rooms,
+    AppendError, CanonicalAliasError, ClientTransaction, InviteError, Rooms, SendOptions,
     aliases::{CANONICAL_ALIAS, check_first_alias},
     append::Draft,
     membership::MEMBER,
@@ -314,6 +314,7 @@ impl Rooms {
             numbers: EventNumbers::intern(&self.store, &state.event_type, sender, key).await?,
             content: state.content.clone(),
             transaction: None,
+            options: SendOptions::default(),
         })
     }
 

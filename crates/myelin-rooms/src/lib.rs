@@ -11,6 +11,7 @@ mod auth_graph;
 mod backfill;
 mod change_state;
 mod create;
+mod delayed_events;
 mod directory;
 mod edu;
 mod head;
@@ -27,6 +28,7 @@ mod receive;
 mod report;
 mod resolution;
 mod send;
+mod send_options;
 mod served;
 mod server_notices;
 mod set_state;
@@ -52,6 +54,10 @@ pub use append::AppendError;
 pub use backfill::Backfilled;
 pub use change_state::{ChangeState, ChangeStateError, MakeContent};
 pub use create::{CreateRoom, CreateRoomError, InitialState, Preset, RoomSettings};
+pub use delayed_events::{
+    DELAY_MS_MAX, DelayedEventAction, DescribeFailure, ManageDelayedEventError, SCHEDULED_MAX,
+    ScheduleError, ScheduleEvent, SendDelayedError, ShownDelayedEvent,
+};
 pub use directory::{
     DirectoryError, DirectoryPage, DirectoryPlace, DirectoryRequest, ListedRoom, PublicRoom,
     PublicRooms, PublicRoomsFilter, PublicRoomsQuery, PublishError,
@@ -70,6 +76,7 @@ pub use receive::{Outcome, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};
+pub use send_options::SendOptions;
 pub use served::{Missing, PeerView, ServedState};
 pub use server_notices::{NoticeError, ServerNotice, ServerNotices};
 pub use set_state::SetState;

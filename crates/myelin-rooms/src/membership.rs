@@ -31,7 +31,9 @@ pub use self::{
 };
 pub(crate) use self::{remote::RemoteWork, restricted::allowed_rooms};
 
-use crate::{AppendError, ClientTransaction, Rooms, append::Draft, numbers::EventNumbers};
+use crate::{
+    AppendError, ClientTransaction, Rooms, SendOptions, append::Draft, numbers::EventNumbers,
+};
 
 pub(crate) const MEMBER: &str = "m.room.member";
 
@@ -93,6 +95,7 @@ impl Rooms {
             numbers,
             content,
             transaction: None,
+            options: SendOptions::default(),
         })
     }
 }

@@ -5,7 +5,7 @@ use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
     ActingDevice, AppendError, CanonicalAliasError, ClientTransaction, InviteError, JoinError,
-    LeaveError, Rooms, append::Draft, numbers::EventNumbers, open_room::OpenRoom,
+    LeaveError, Rooms, SendOptions, append::Draft, numbers::EventNumbers, open_room::OpenRoom,
 };
 
 /// A message event to send.
@@ -23,6 +23,8 @@ pub struct SendEvent<'a> {
     pub transaction: Option<ClientTransaction<'a>>,
     /// The device that sends.
     pub acting: Option<ActingDevice<'a>>,
+    /// What else is asked.
+    pub options: SendOptions<'a>,
 }
 
 /// An event to redact.
@@ -111,6 +113,7 @@ impl Rooms {
             content,
             transaction: redact.transaction,
             acting: redact.acting,
+            options: SendOptions::default(),
         };
         self.send_at(send, &place).await
     }
@@ -130,6 +133,7 @@ impl Rooms {
             transaction: send
                 .transaction
                 .map(|transaction| (transaction.device, transaction.txn_id)),
+            options: send.options,
         };
         let mut attempts = self.store.attempts();
         loop {

@@ -11,7 +11,7 @@ use ruma::{
 
 use crate::{
     ClientTransaction, CreateRoom, CreateRoomError, Invite, InviteError, Preset, RoomSettings,
-    Rooms, SendError, SendEvent, SetState,
+    Rooms, SendError, SendEvent, SendOptions, SetState,
 };
 
 /// How notices look.
@@ -81,6 +81,7 @@ impl Rooms {
                     content: notice.content,
                     transaction: notice.transaction,
                     acting: None,
+                    options: SendOptions::default(),
                 };
                 self.send(send).await
             }
@@ -92,6 +93,7 @@ impl Rooms {
                     state_key,
                     content: notice.content,
                     guest: false,
+                    options: SendOptions::default(),
                 };
                 self.set_state(set).await
             }

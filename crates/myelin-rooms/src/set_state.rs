@@ -5,8 +5,8 @@ use myelin_core::membership::Membership;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    InviteError, JoinError, LeaveError, Rooms, SendError, aliases::CANONICAL_ALIAS, append::Draft,
-    membership::AUTHORISED_VIA, numbers::EventNumbers, open_room::OpenRoom,
+    InviteError, JoinError, LeaveError, Rooms, SendError, SendOptions, aliases::CANONICAL_ALIAS,
+    append::Draft, membership::AUTHORISED_VIA, numbers::EventNumbers, open_room::OpenRoom,
 };
 
 /// A state event to send.
@@ -24,6 +24,8 @@ pub struct SetState<'a> {
     pub content: CanonicalJsonObject,
     /// Whether the sender is a guest.
     pub guest: bool,
+    /// What else is asked.
+    pub options: SendOptions<'a>,
 }
 
 impl Rooms {
@@ -43,6 +45,7 @@ impl Rooms {
             numbers,
             content: set.content,
             transaction: None,
+            options: set.options,
         };
         let asked = if set.event_type == CANONICAL_ALIAS && set.state_key.is_empty() {
             let asked = self.ask_for_aliases(set.room_id, &draft).await?;
@@ -83,6 +86,7 @@ impl Rooms {
         content.remove(AUTHORISED_VIA);
         let users = (set.sender, target);
         let mut draft = self.member_draft(users, content).await?;
+        draft.options = set.options;
         let mut attempts = self.store.attempts();
         loop {
             let refused = || SendError::NotInRoom {

@@ -132,6 +132,7 @@ mod tests {
             root_before: Bytes::new(),
             device: None,
             txn_id: None,
+            delayed: None,
             json: "{}".to_owned(),
             redaction: None,
         }

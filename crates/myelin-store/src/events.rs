@@ -28,6 +28,7 @@ static EVENTS: Table = Table {
         bytes("json"),
         int("redacted_by"),
         int("status"),
+        int("delayed"),
     ],
     // What became of an event is what two writers must not overwrite each other.
     version: Some(13),
@@ -73,6 +74,8 @@ pub struct StoredEvent {
     pub device: Option<String>,
     /// The transaction id of that request.
     pub txn_id: Option<String>,
+    /// The number of the delayed event that it has been.
+    pub delayed: Option<i64>,
     /// The canonical JSON of the whole event, signatures included; of a redacted event what
     /// remains of it.
     pub json: String,
@@ -97,7 +100,7 @@ macro_rules! select_events {
         concat!(
             "SELECT e.event, e.id, e.room, e.room_order, e.type, e.state_key, e.sender, e.depth,
                     e.origin_server_ts, e.root_before, e.device, e.txn_id, e.json,
-                    e.redacted_by, redaction.id, redaction.json, e.status
+                    e.redacted_by, redaction.id, redaction.json, e.status, e.delayed
              FROM events e LEFT JOIN events redaction ON redaction.event = e.redacted_by ",
             $rest
         )
@@ -345,6 +348,7 @@ fn put(writes: &mut WriteSet, event: &StoredEvent) {
             .map(|redaction| redaction.event)
             .into(),
         (event.status as i64).into(),
+        event.delayed.into(),
     ];
     writes.put(&EVENTS, vec![event.event.into()], values);
 }
@@ -383,6 +387,7 @@ fn from_row(row: &Row) -> StoreResult<StoredEvent> {
         root_before: row.bytes(9)?,
         device: optional_text(10)?,
         txn_id: optional_text(11)?,
+        delayed: row.opt_int(17)?,
         json: json_at(row, 12)?,
         redaction,
     })

@@ -11,6 +11,7 @@ mod counters;
 mod crash;
 pub mod cross_signing;
 pub mod dehydrated_devices;
+pub mod delayed_events;
 pub mod deliveries;
 pub mod departures;
 pub mod destinations;

@@ -48,6 +48,9 @@ pub enum LogKind {
     PushRules = 13,
     /// Notifications of a room were counted late: subject room, reference room.
     Counts = 14,
+    /// Events are to be sent later: subject [`crate::delayed_events::DELAYED_EVENTS_SUBJECT`],
+    /// reference 0.
+    DelayedEvents = 17,
 }
 
 impl LogKind {
@@ -68,7 +71,8 @@ impl LogKind {
             | Self::ToDevice
             | Self::DeviceList
             | Self::OneTimeKeys
-            | Self::Counts => true,
+            | Self::Counts
+            | Self::DelayedEvents => true,
         }
     }
 
@@ -89,6 +93,7 @@ impl LogKind {
             12 => Some(Self::OneTimeKeys),
             13 => Some(Self::PushRules),
             14 => Some(Self::Counts),
+            17 => Some(Self::DelayedEvents),
             _ => None,
         }
     }

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         31,
         include_str!("../migrations/0031_remote_device_lists.sql"),
     ),
+    (32, include_str!("../migrations/0032_delayed_events.sql")),
 ];
 
 /// Creates the table that says which migrations were run.

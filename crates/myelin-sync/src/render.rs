@@ -11,6 +11,7 @@ use myelin_core::{
 use myelin_rooms::VisibleEvent;
 use myelin_store::{
     Read, StoreError, StoreResult,
+    delayed_events::DelayId,
     events::{Redaction, StoredEvent},
 };
 
@@ -200,6 +201,14 @@ pub(crate) fn unsigned(
         event.sender == viewer.user && event.device.is_some() && event.device == viewer.device;
     if let Some(txn_id) = event.txn_id.as_deref().filter(|_| own) {
         let _ = write!(unsigned, r#","transaction_id":{}"#, quoted(txn_id));
+    }
+    if let Some(delayed) = event.delayed.filter(|_| event.sender == viewer.user) {
+        let id = DelayId::new(delayed);
+        // The proposal (MSC4140) is accepted; clients in use know it by its unstable name.
+        let _ = write!(
+            unsigned,
+            r#","delay_id":"{id}","org.matrix.msc4140.delay_id":"{id}""#
+        );
     }
     if !notes.bundle.is_empty() {
         unsigned.push_str(r#","m.relations":"#);

@@ -29,6 +29,12 @@ pub(crate) async fn run(app: App, rooms: Rooms) {
                 "what redacted events said was not deleted"
             );
         }
+        if let Err(error) = rooms.delete_old_delayed_events().await {
+            tracing::warn!(
+                error = &error as &dyn Error,
+                "what became of delayed events was not deleted"
+            );
+        }
         // Whether the time is over or the shutdown begins: the loop's condition tells.
         let _ = tokio::time::timeout(PERIOD, shutdown.begun()).await;
     }

@@ -81,6 +81,8 @@ pub async fn run(settings: &Settings, environment: Environment) -> anyhow::Resul
     let mut background = JoinSet::new();
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_jobs(shutdown.begun()).await });
+    let (sender, shutdown) = (api.clone(), app.shutdown.clone());
+    background.spawn(async move { sender.send_delayed_events(shutdown.begun()).await });
     let (rooms, shutdown) = (api.rooms.clone(), app.shutdown.clone());
     background.spawn(async move { rooms.work_off_inbox(shutdown.begun()).await });
     let (delivery, shutdown) = (Delivery::new(&api.rooms), app.shutdown.clone());

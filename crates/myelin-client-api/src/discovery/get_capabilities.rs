@@ -3,11 +3,15 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{Client, json_response};
+use myelin_rooms::{DELAY_MS_MAX, SCHEDULED_MAX};
 use myelin_store::users;
 use ruma::{RoomVersionId, api::client::discovery::get_capabilities::v3::Request};
 use serde_json::{Map, Value, json};
 
-use crate::{ClientApi, Error};
+use crate::{
+    ClientApi, Error,
+    delayed_events::{CAPABILITY, UNSTABLE_CAPABILITY},
+};
 
 pub(crate) async fn get_capabilities(
     api: ClientApi,
@@ -33,6 +37,10 @@ pub(crate) async fn get_capabilities(
             "m.forget_forced_upon_leave": {"enabled": false},
         },
     });
+    let delayed_events = json!({"max_delay_ms": DELAY_MS_MAX, "max_scheduled": SCHEDULED_MAX});
+    for name in [CAPABILITY, UNSTABLE_CAPABILITY] {
+        answer["capabilities"][name] = delayed_events.clone();
+    }
     let account = users::find(&mut api.app.store.read(), client.user_number).await?;
     if account.is_some_and(|account| account.admin) {
         answer["capabilities"]["m.account_moderation"] = json!({"lock": true, "suspend": true});

@@ -13,13 +13,16 @@ use crate::{ClientApi, Error};
 const VERSIONS: [&str; 6] = ["r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"];
 
 /// What clients may use although no version above has it.
-const UNSTABLE_FEATURES: [&str; 7] = [
+const UNSTABLE_FEATURES: [&str; 9] = [
     // Deleting account data.
     "org.matrix.msc3391",
     // Dehydrated devices.
     "org.matrix.msc3814",
     // Filtering of histories by relations.
     "org.matrix.msc3874",
+    // Delayed events.
+    "org.matrix.msc4140",
+    "org.matrix.msc4140.stable",
     // Filtering of invitations.
     "org.matrix.msc4155",
     // Rooms in which two users are.

@@ -53,6 +53,11 @@ fn append(error: AppendError) -> MatrixError {
             ErrorCode::UserSuspended,
             format!("{error}."),
         ),
+        AppendError::DelayedEventChanged => MatrixError::new(
+            StatusCode::CONFLICT,
+            ErrorCode::Unknown,
+            format!("{error}."),
+        ),
         AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),

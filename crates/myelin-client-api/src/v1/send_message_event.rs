@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use myelin_http::{Client, MatrixError, Raw};
-use myelin_rooms::{ActingDevice, SendEvent};
+use myelin_rooms::{ActingDevice, SendEvent, SendOptions};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue};
 use serde_json::json;
 
@@ -29,6 +29,7 @@ pub(super) async fn send_message_event(
             device: &client.device,
             last_seen_ms: client.last_seen_ms,
         }),
+        options: SendOptions::default(),
     };
     let event_id = api.rooms.send(send).await?;
     Ok(reply(&json!({ "event_id": event_id })))

@@ -2,7 +2,9 @@
 
 use axum::response::Response;
 use myelin_http::{Client, MatrixError, Raw};
-use myelin_rooms::{ChangeState, Invite, Join, Leave, Moderation, ModerationError, SetState};
+use myelin_rooms::{
+    ChangeState, Invite, Join, Leave, Moderation, ModerationError, SendOptions, SetState,
+};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId};
 use serde_json::json;
 
@@ -56,6 +58,7 @@ async fn set_state(
         state_key: request::parameter(&client.body, 2),
         content,
         guest: client.guest,
+        options: SendOptions::default(),
     };
     Ok(api.rooms.set_state(set).await?)
 }

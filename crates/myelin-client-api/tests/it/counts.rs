@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use myelin_rooms::{CreateRoom, Preset, RoomSettings, SendEvent};
+use myelin_rooms::{CreateRoom, Preset, RoomSettings, SendEvent, SendOptions};
 use myelin_store::notifications;
 use myelin_testkit::{
     Mode, TestServer, User, encode, fill_room, least_cost as cost, make_accounts, run, text,
@@ -175,6 +175,7 @@ async fn send_many(server: &TestServer, (sender, room): (&User, &str), count: us
                 content: CanonicalJsonObject::new(),
                 transaction: None,
                 acting: None,
+                options: SendOptions::default(),
             };
             rooms.send(event).await.unwrap();
         }

@@ -16,6 +16,7 @@ mod create_room;
 mod create_typing_event;
 mod deactivate;
 mod dehydrated_device;
+mod delayed_events;
 mod devices;
 mod directory;
 mod discovery;

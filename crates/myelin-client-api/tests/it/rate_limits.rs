@@ -53,6 +53,12 @@ async fn each_limited_endpoint_refuses_and_recovers(server: &TestServer) {
         (&put, format!("{in_room}/send/m.room.message/{{n}}")),
         (&put, format!("{in_room}/state/m.room.topic/")),
         (&put, format!("{in_room}/redact/{event}/{{n}}")),
+        (&put, format!("{in_room}/delayed_event/m.x/{{n}}")),
+        (&post, "/_matrix/client/v1/delayed_events/0/send".to_owned()),
+        (
+            &post,
+            "/_matrix/client/v1/delayed_events/0/restart".to_owned(),
+        ),
         (&post, format!("/join/{}", encode(&room))),
         (&post, format!("{in_room}/join")),
         (&post, format!("{in_room}/invite")),

@@ -35,6 +35,18 @@ const LIMITED: &[(Kind, Method, &str)] = &[
     (Kind::Messages, PUT, "/rooms/{}/state/{}/{}"),
     (Kind::Messages, PUT, "/rooms/{}/redact/{}/{}"),
     (Kind::Messages, POST, "/rooms/{}/redact/{}"),
+    (Kind::Messages, PUT, "/rooms/{}/delayed_event/{}/{}"),
+    (
+        Kind::Messages,
+        PUT,
+        "/org.matrix.msc4140/rooms/{}/delayed_event/{}/{}",
+    ),
+    (Kind::Messages, POST, "/delayed_events/{}/send"),
+    (
+        Kind::Messages,
+        POST,
+        "/org.matrix.msc4140/delayed_events/{}/send",
+    ),
     (Kind::Joins, POST, "/join/{}"),
     (Kind::Joins, PUT, "/join/{}/{}"),
     (Kind::Joins, POST, "/rooms/{}/join"),

@@ -10,7 +10,9 @@ use ruma::{
 use tokio::task::JoinSet;
 
 use super::{AliasError, CANONICAL_ALIAS, decides_names};
-use crate::{AppendError, Rooms, append::Draft, numbers::EventNumbers, open_room::OpenRoom};
+use crate::{
+    AppendError, Rooms, SendOptions, append::Draft, numbers::EventNumbers, open_room::OpenRoom,
+};
 
 /// Aliases of other servers that a room may be given at once: each of them is asked for.
 const ASKED_MAX: usize = 20;
@@ -158,6 +160,7 @@ impl Rooms {
             numbers,
             content,
             transaction: None,
+            options: SendOptions::default(),
         };
         match room.append(&draft).await {
             Ok(_) | Err(AppendError::Forbidden(_)) => Ok(()),

@@ -4,7 +4,7 @@ use myelin_core::json;
 use myelin_store::{StoreResult, profiles};
 use ruma::{CanonicalJsonObject, RoomId, UserId};
 
-use crate::{AppendError, Rooms, append::Draft, numbers::EventNumbers};
+use crate::{AppendError, Rooms, SendOptions, append::Draft, numbers::EventNumbers};
 
 /// What a member event says about how the user came in, which is not to be said again.
 const SAID_ONCE: [&str; 4] = [
@@ -44,6 +44,7 @@ impl Rooms {
                 numbers,
                 content,
                 transaction: None,
+                options: SendOptions::default(),
             };
             match room.append(&draft).await {
                 Ok(_) => {}

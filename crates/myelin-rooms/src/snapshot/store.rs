@@ -182,6 +182,7 @@ fn row(room: i64, number: i64, (found, status): (&Found, Status), names: &Names)
         root_before: Bytes::new(),
         device: None,
         txn_id: None,
+        delayed: None,
         json: event.json.to_string(),
         redaction: None,
     }

@@ -179,6 +179,7 @@ fn event(number: i64) -> StoredEvent {
         root_before: Vec::new().into(),
         device: None,
         txn_id: None,
+        delayed: None,
         json: "{}".to_owned(),
         redaction: None,
     }

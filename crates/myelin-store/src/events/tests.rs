@@ -16,6 +16,7 @@ fn event(number: i64) -> StoredEvent {
         root_before: Bytes::new(),
         device: None,
         txn_id: Some("m1".to_owned()),
+        delayed: Some(9),
         json: format!(r#"{{"content":{{"body":"{number}"}}}}"#),
         redaction: None,
     }

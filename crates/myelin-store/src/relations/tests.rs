@@ -38,6 +38,7 @@ fn event(number: i64, sender: i64, relation: Option<(&str, i64)>) -> StoredEvent
         root_before: Bytes::new(),
         device: None,
         txn_id: None,
+        delayed: None,
         json: format!(r#"{{"content":{{{content}}}}}"#),
         redaction: None,
     }

@@ -282,6 +282,7 @@ async fn stored(store: &Store, event: i64, (kind, sender): (&str, &str), url: bo
         root_before: bytes::Bytes::new(),
         device: None,
         txn_id: None,
+        delayed: None,
         json: json!({"content": content}).to_string(),
         redaction: None,
     }

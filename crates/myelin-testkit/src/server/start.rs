@@ -93,6 +93,8 @@ impl TestServer {
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         let mut background = JoinSet::new();
         background.spawn(async move { worker.work_off_jobs(shutdown.begun()).await });
+        let (worker, shutdown) = (api.clone(), app.shutdown.clone());
+        background.spawn(async move { worker.send_delayed_events(shutdown.begun()).await });
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());
         background.spawn(async move { worker.work_off_inbox(shutdown.begun()).await });
         let (delivery, shutdown) = (Delivery::new(&rooms), app.shutdown.clone());

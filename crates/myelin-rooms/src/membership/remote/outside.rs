@@ -149,6 +149,7 @@ fn row(event: &Event, (room, number): (i64, i64), numbers: EventNumbers) -> Stor
         root_before: Bytes::new(),
         device: None,
         txn_id: None,
+        delayed: None,
         json: event.json.to_string(),
         redaction: None,
     }
