@@ -7,6 +7,7 @@ mod authorise;
 mod ends;
 mod inbox;
 mod missing;
+mod overtaken;
 mod place;
 mod redaction;
 mod transaction;

@@ -2,6 +2,7 @@
 
 use myelin_testkit::{
     Mode, Peer, PeerEvent, PeerRoom, TestServer, User, encode, least_cost, run, three_modes,
+    wait_until,
 };
 use ruma::{OwnedEventId, UserId};
 use serde_json::{Value, json};
@@ -9,7 +10,9 @@ use serde_json::{Value, json};
 three_modes!(
     concurrent_topics_become_one,
     a_ban_holds_against_what_came_from_elsewhere_meanwhile,
-    a_local_change_that_is_undone_sounds_the_alarm
+    a_local_change_that_is_undone_sounds_the_alarm,
+    a_message_that_is_forbidden_meanwhile_holds_no_fork_open,
+    a_join_that_is_forbidden_meanwhile_takes_nobody_along
 );
 
 mod a_fork_in_a_large_room_reads_what_differs {
@@ -201,4 +204,86 @@ async fn a_fork_reads_what_differs(server: &TestServer) {
         large.1 <= small.1 + 20,
         "{large:?}, in a small room {small:?}"
     );
+}
+
+/// Dave comes in while anybody may, and then nobody else may: on one side of the fork.
+async fn let_dave_in_and_close(server: &TestServer, room: &mut PeerRoom, levels: Value) {
+    let (bob, dave) = (room.user("bob"), room.user("dave"));
+    let join = json!({ "membership": "join" });
+    let events = [
+        set(&dave, "m.room.member", dave.as_str(), join),
+        set(&bob, "m.room.power_levels", "", levels),
+        set(
+            &bob,
+            "m.room.join_rules",
+            "",
+            json!({ "join_rule": "invite" }),
+        ),
+    ];
+    for (event, seconds) in events.into_iter().zip(1..) {
+        // Of what was set twice the later one stands.
+        let event = room.append(PeerEvent {
+            origin_server_ts: Some(server.now_ms() + seconds * 1_000),
+            ..event
+        });
+        room.receive(server, &event).await;
+    }
+}
+
+/// Waits until a user is joined or is not, as Alice sees it: one node hears of it from the other.
+async fn is_joined(alice: &User, room_id: &str, (user, wanted): (&UserId, bool)) {
+    wait_until("the room is as it has to be", async || {
+        let member = alice.state(room_id, "m.room.member", user.as_str()).await;
+        let is_joined = member.status == 200 && member.body["membership"] == "join";
+        is_joined == wanted
+    })
+    .await;
+}
+
+async fn a_message_that_is_forbidden_meanwhile_holds_no_fork_open(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let carol = server.user("carol").await;
+    let levels = json!({ "@bob:peer.example": 100, "@alice:localhost": 100 });
+    let (room, room_id) = room(server, &alice, "10", levels.clone()).await;
+    carol.join(&room_id).await.ok();
+    let mut room = PeerRoom {
+        depth: room.depth + 1,
+        ..PeerRoom::of(&room.peer, &alice, &room_id).await
+    };
+    // The peer does not hear of it: whoever does after what comes now soft-fails it.
+    carol.send(&room_id, "still allowed").await;
+    let levels = json!({ "users": levels, "events_default": 50 });
+    let_dave_in_and_close(server, &mut room, levels).await;
+    is_joined(&alice, &room_id, (&room.user("dave"), true)).await;
+    let history = alice.messages(&room_id, "dir=b&limit=10").await.ok();
+    assert!(history.to_string().contains("still allowed"), "{history}");
+    // Nobody else is drawn into the fork by what comes next.
+    let next = alice.send(&room_id, "only of one side").await;
+    assert_eq!(prev_events(server, &room, &next).await, room.extremities);
+}
+
+async fn a_join_that_is_forbidden_meanwhile_takes_nobody_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let levels = json!({ "@bob:peer.example": 100, "@alice:localhost": 100 });
+    let (mut room, room_id) = room(server, &alice, "10", levels.clone()).await;
+    let mut other = room.clone();
+    let (dave, erin) = (room.user("dave"), room.user("erin"));
+    let join = json!({ "membership": "join" });
+    let late = other.set(&erin, "m.room.member", erin.as_str(), join);
+    // What has come on top of it goes with it.
+    let said = other.message(&erin, "hello");
+    other.receive(server, &late).await;
+    other.receive(server, &said).await;
+    let_dave_in_and_close(server, &mut room, json!({ "users": levels })).await;
+    is_joined(&alice, &room_id, (&dave, true)).await;
+    is_joined(&alice, &room_id, (&erin, false)).await;
+    let next = alice.send(&room_id, "without Erin").await;
+    assert_eq!(prev_events(server, &room, &next).await, room.extremities);
+}
+
+/// What an event of this server comes after.
+async fn prev_events(server: &TestServer, room: &PeerRoom, event_id: &str) -> Vec<OwnedEventId> {
+    let path = format!("/_matrix/federation/v1/event/{}", encode(event_id));
+    let told = room.peer.get(server, &path).await.ok();
+    serde_json::from_value(told["pdus"][0]["prev_events"].clone()).unwrap()
 }

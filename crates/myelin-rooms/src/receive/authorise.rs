@@ -172,7 +172,7 @@ impl OpenRoom<'_> {
     }
 }
 
-fn look_up<'a>(state: &'a State) -> impl Fn(&str, &str) -> Option<&'a Event> {
+pub(super) fn look_up<'a>(state: &'a State) -> impl Fn(&str, &str) -> Option<&'a Event> {
     |kind, key| {
         state
             .get(&(kind.to_owned(), key.to_owned()))

@@ -52,7 +52,10 @@ impl OpenRoom<'_> {
         }
         let before = self.before_set_aside(event).await?;
         others.retain(|id| !before.contains(id));
-        let is_end = !self.is_before(event, &others).await?;
+        let depth = i64::try_from(event.depth).unwrap_or(i64::MAX);
+        let is_end = !self
+            .is_before((event.event_id.as_str(), depth), &others)
+            .await?;
         Ok(Ends {
             others: self.keep_few(others).await?,
             is_end,
@@ -79,8 +82,11 @@ impl OpenRoom<'_> {
     }
 
     /// Whether an event comes before one of these ends, as far as that is seen within bounds.
-    async fn is_before(&mut self, event: &Event, ends: &[String]) -> StoreResult<bool> {
-        let depth = i64::try_from(event.depth).unwrap_or(i64::MAX);
+    pub(super) async fn is_before(
+        &mut self,
+        (event, depth): (&str, i64),
+        ends: &[String],
+    ) -> StoreResult<bool> {
         let ids: Vec<&str> = ends.iter().map(String::as_str).collect();
         // By depth: no event comes before one that is not deeper.
         let mut open = BTreeMap::new();
@@ -93,7 +99,7 @@ impl OpenRoom<'_> {
                 break;
             }
             let prev = prev_events(&next.json);
-            if prev.iter().any(|id| *id == event.event_id.as_str()) {
+            if prev.iter().any(|id| id == event) {
                 return Ok(true);
             }
             let unseen = prev.into_iter().filter(|id| seen.insert(id.clone()));

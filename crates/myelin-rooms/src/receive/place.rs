@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use bytes::Bytes;
 use myelin_core::{
     event::Event,
-    trie::{Root, StateKey, TYPE_CREATE},
+    trie::{Lookup, Root, StateKey, TYPE_CREATE},
 };
 use myelin_store::{
     Sequence, StoreError, StoreResult, WriteSet,
@@ -24,7 +24,7 @@ use crate::{
     auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
-    state::parse,
+    state::{corrupt, parse},
 };
 
 /// The number that an event has or is given, and what it was so far, if it is stored already.
@@ -131,6 +131,32 @@ impl OpenRoom<'_> {
         Ok(resolved.root)
     }
 
+    /// The state after these events, and the one that is after another end if there is one.
+    async fn root_after_ends(
+        &mut self,
+        ends: &[String],
+        after: Option<Root>,
+    ) -> Result<Root, ReceiveError> {
+        let ids: Vec<&str> = ends.iter().map(String::as_str).collect();
+        let mut roots = self.roots_after(&ids).await?;
+        roots.extend(after.filter(|after| !roots.contains(after)));
+        self.resolve(&roots).await
+    }
+
+    /// The event that stands under a key at a root.
+    pub(super) async fn number_at(
+        &mut self,
+        root: Root,
+        key: StateKey,
+    ) -> StoreResult<Option<i64>> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let (store, room) = (&self.rooms.store, head.row.room);
+        let lookup = Lookup::new(root, &[key]).map_err(|error| corrupt(&error))?;
+        let found = state_nodes::drive(store, &mut self.read, room, &head.pending, lookup).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
     /// Enters a state event that takes part in resolutions into the graph of auth events.
     pub(super) async fn enter_graph(
         &mut self,
@@ -224,6 +250,41 @@ impl OpenRoom<'_> {
         Ok(())
     }
 
+    /// The ends of the room once an accepted event is in it, and the state after them all; None: it
+    /// is the one after the event alone.
+    async fn ends_and_state(
+        &mut self,
+        event: &Event,
+        (number, numbers): (i64, EventNumbers),
+        root_before: Root,
+    ) -> Result<(Ends, Option<Root>), ReceiveError> {
+        let mut ends = self.ends_with(event).await?;
+        if ends.others.is_empty() {
+            return Ok((ends, None));
+        }
+        let after = match numbers.state_key {
+            Some(state_key) => {
+                let key = StateKey {
+                    event_type: numbers.event_type,
+                    state_key,
+                };
+                self.enter_into(root_before, key, number).await?
+            }
+            None => root_before,
+        };
+        let after = ends.is_end.then_some(after);
+        let mut after_all = self.root_after_ends(&ends.others, after).await?;
+        if ends.is_end {
+            let all = (event, after_all);
+            let left = self.without_overtaken(&ends.others, all).await?;
+            if left != ends.others {
+                ends.others = left;
+                after_all = self.root_after_ends(&ends.others, after).await?;
+            }
+        }
+        Ok((ends, Some(after_all)))
+    }
+
     /// Appends an event that was accepted, and moves the head by it.
     pub(super) async fn place(
         &mut self,
@@ -235,27 +296,9 @@ impl OpenRoom<'_> {
             .await?;
         let key = (event.type_str(), event.state_key.as_deref());
         self.note_guest_access(key, &event.content).await?;
-        let Ends { others, is_end } = self.ends_with(event).await?;
-        let after_all = if others.is_empty() {
-            None
-        } else {
-            let ids: Vec<&str> = others.iter().map(String::as_str).collect();
-            let mut roots = self.roots_after(&ids).await?;
-            let after = match numbers.state_key {
-                Some(state_key) => {
-                    let key = StateKey {
-                        event_type: numbers.event_type,
-                        state_key,
-                    };
-                    self.enter_into(root_before, key, number).await?
-                }
-                None => root_before,
-            };
-            if is_end && !roots.contains(&after) {
-                roots.push(after);
-            }
-            Some(self.resolve(&roots).await?)
-        };
+        let (Ends { others, is_end }, after_all) = self
+            .ends_and_state(event, (number, numbers), root_before)
+            .await?;
         self.changed = true;
         let rooms = self.rooms;
         let head = self.locked.get();
