@@ -26,6 +26,17 @@ struct Holding {
     joined: BTreeSet<String>,
 }
 
+impl Holding {
+    /// Whether somebody of another server is in the room.
+    fn has_of(&self, other: &Self) -> bool {
+        let of_other = format!(":{}", other.server);
+        let is_of_other =
+            |(kind, key): &(String, String)| kind == "m.room.member" && key.ends_with(&of_other);
+        let mut state = self.state.iter();
+        state.any(|(key, event)| is_of_other(key) && self.joined.contains(event))
+    }
+}
+
 /// What servers that have somebody in a room hold differently, told for a person; and the rooms in
 /// which they do.
 ///
@@ -59,9 +70,16 @@ pub(super) async fn differences(world: &World) -> (Vec<String>, Vec<String>) {
 }
 
 /// Whether one of two servers is forgotten by the other, or by one that is of one mind with the other:
-/// who comes into a room by its help does not hear of those whom it has forgotten.
+/// who comes into a room by its help does not hear of those whom it has forgotten. So two that never
+/// heard of each other are apart if any other has forgotten one of them.
 async fn are_apart(world: &World, all: &[Holding], left: &Holding, right: &Holding) -> bool {
+    let are_strangers = !left.has_of(right) && !right.has_of(left);
     for by in all {
+        if are_strangers
+            && (is_forgotten(world, left, by).await || is_forgotten(world, right, by).await)
+        {
+            return true;
+        }
         let with_left = by.state == left.state && is_forgotten(world, right, by).await;
         if with_left || (by.state == right.state && is_forgotten(world, left, by).await) {
             return true;

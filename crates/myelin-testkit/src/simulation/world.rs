@@ -186,7 +186,8 @@ impl World {
         self.story.lock().push("it is calm".to_owned());
     }
 
-    /// Somebody of each server says something in each room, so that nobody lacks the last word.
+    /// Somebody of each server says something in each room, so that nobody lacks the last word, or
+    /// makes another event that ties the ends of the room together.
     async fn everybody_speaks(&self, round: usize) {
         for room in self.rooms() {
             for server in 0..SERVERS {
@@ -198,8 +199,15 @@ impl World {
 
     async fn somebody_speaks(&self, room: &str, server: usize, number: usize) {
         let of_server = self.people.iter().filter(|person| person.server == server);
-        for (person, speaker) in of_server.enumerate() {
+        for (person, speaker) in of_server.clone().enumerate() {
             let (_, answer) = speaker.send(room, number + person).await;
+            if answer.is_some_and(|answer| answer.status == 200) {
+                return;
+            }
+        }
+        // Whoever is in a room may change the own name there, even where nobody may say a word.
+        for speaker in of_server {
+            let answer = speaker.change_name(room, number).await;
             if answer.is_some_and(|answer| answer.status == 200) {
                 return;
             }
