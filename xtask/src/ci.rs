@@ -74,11 +74,43 @@ pub(crate) fn run(root: &Path, wanted: &[String]) -> anyhow::Result<bool> {
 /// Installs Synapse and runs the tests with it; true if none failed.
 pub(crate) fn run_interop(root: &Path, words: &[String]) -> anyhow::Result<bool> {
     let run = Run::new(root);
-    let outcome = match synapse::install(&run)? {
-        Outcome::Passed(_) => synapse::test(&run, words)?,
-        outcome => outcome,
-    };
-    println!("interop {}", outcome.word());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run_after("interop", &run, &[synapse::install], |run| {
+        synapse::test(run, &words)
+    })
+}
+
+/// Installs Synapse and clients, and lets them talk with Myelin; true if nothing failed.
+pub(crate) fn run_clients(root: &Path) -> anyhow::Result<bool> {
+    let run = Run::new(root);
+    let installed: [Step; 3] = [
+        synapse::install,
+        clients::install,
+        clients::build_matrix_sdk,
+    ];
+    run_after("clients", &run, &installed, |run| {
+        // Who waits for minutes wants to see how far it has come.
+        synapse::test(run, &["encryption::", "--no-capture"])
+    })
+}
+
+/// Runs a step after all others that it needs, and not at all where one of these is missing.
+fn run_after(
+    name: &str,
+    run: &Run<'_>,
+    needed: &[Step],
+    step: impl FnOnce(&Run<'_>) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<bool> {
+    let started = Instant::now();
+    for needed in needed {
+        let outcome = needed(run)?;
+        if !matches!(outcome, Outcome::Passed(_)) {
+            println!("{name} {}", outcome.word());
+            return Ok(false);
+        }
+    }
+    let outcome = step(run)?;
+    println!("{name} {} {}", seconds(started.elapsed()), outcome.word());
     Ok(matches!(outcome, Outcome::Passed(_)))
 }
 

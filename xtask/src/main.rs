@@ -36,6 +36,8 @@ enum Task {
         /// Only tests whose names contain one of these
         tests: Vec<String>,
     },
+    /// Clients that people use in an encrypted room, on two nodes of Myelin and on Synapse
+    Clients,
     /// The rules of STYLE that no other tool checks
     Tidy,
     /// Simulated storms over five servers, to find out whether they agree afterwards
@@ -60,6 +62,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Ci { steps } => ci::run(&root, &steps)?,
         Task::Bench { parts, runs } => bench::run(&root, &parts, runs)?,
         Task::Interop { tests } => ci::run_interop(&root, &tests)?,
+        Task::Clients => ci::run_clients(&root)?,
         Task::Tidy => tidy::run(&root)?,
         Task::Soak { from, seeds } => ci::run_soak(&root, from, seeds)?,
         Task::Proxy { addresses } => ci::run_proxy(&root, &addresses)?,

@@ -26,8 +26,8 @@ pub(super) fn install(run: &Run<'_>) -> anyhow::Result<Outcome> {
 }
 
 /// The tests of Myelin and Synapse in one federation, or those of them whose names contain one of
-/// these words.
-pub(super) fn test(run: &Run<'_>, words: &[String]) -> anyhow::Result<Outcome> {
+/// these words; options may stand among them.
+pub(super) fn test(run: &Run<'_>, words: &[&str]) -> anyhow::Result<Outcome> {
     let mut arguments = vec!["nextest", "run", "--locked", "--profile", "ci"];
     arguments.extend(["--package", "myelin", "--test", "interop"]);
     if !run.has_cargo("nextest") {
@@ -42,6 +42,6 @@ pub(super) fn test(run: &Run<'_>, words: &[String]) -> anyhow::Result<Outcome> {
         ]);
         arguments.push("--");
     }
-    arguments.extend(words.iter().map(String::as_str));
+    arguments.extend(words);
     run.cargo(&arguments)
 }

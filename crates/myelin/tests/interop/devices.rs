@@ -1,5 +1,5 @@
-//! Devices of people, run by a client that people use, with encryption: `matrix-js-sdk`. Each is a
-//! process of its own that remembers nothing when it ends.
+//! Devices of people, run by clients that people use, with encryption: `matrix-js-sdk` and
+//! `matrix-sdk`. Each is a process of its own that remembers nothing when it ends.
 
 use std::{
     cell::RefCell,
@@ -26,6 +26,8 @@ const LINES_SHOWN: usize = 60;
 pub(crate) enum Software {
     /// The script beside the packages that it needs.
     JsSdk(PathBuf),
+    /// The built program.
+    RustSdk(PathBuf),
 }
 
 impl Software {
@@ -50,6 +52,17 @@ impl Software {
         Some(Self::JsSdk(place))
     }
 
+    /// None if it is not built.
+    pub(crate) fn find_rust_sdk() -> Option<Self> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../clients/matrix-sdk");
+        let program = workspace.join("target/debug/matrix-sdk-device");
+        if !program.exists() {
+            println!("skipped: the client on matrix-sdk is not built (cargo xtask clients)");
+            return None;
+        }
+        Some(Self::RustSdk(program))
+    }
+
     fn command(&self) -> Command {
         match self {
             Self::JsSdk(script) => {
@@ -57,6 +70,7 @@ impl Software {
                 command.arg(script);
                 command
             }
+            Self::RustSdk(program) => Command::new(program),
         }
     }
 }

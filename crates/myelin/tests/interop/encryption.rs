@@ -22,14 +22,27 @@ fn decrypts_on_one_server() {
     server.check_log();
 }
 
-/// With somebody on Synapse, which `cargo xtask interop` installs.
-#[test]
-fn decrypts_everywhere() {
-    let Some(servers) = Servers::start_with_nodes() else {
-        return;
-    };
-    if let Some(js_sdk) = Software::find_js_sdk() {
-        everywhere(&servers, [&js_sdk, &js_sdk]);
+/// Both clients, and somebody on Synapse, which `cargo xtask clients` installs.
+mod decrypts_everywhere {
+    use super::{Servers, Software, everywhere};
+
+    #[test]
+    fn with_js_sdk_first() {
+        if let Some((js_sdk, rust_sdk, servers)) = find_all() {
+            everywhere(&servers, [&js_sdk, &rust_sdk]);
+        }
+    }
+
+    #[test]
+    fn with_rust_sdk_first() {
+        if let Some((js_sdk, rust_sdk, servers)) = find_all() {
+            everywhere(&servers, [&rust_sdk, &js_sdk]);
+        }
+    }
+
+    fn find_all() -> Option<(Software, Software, Servers)> {
+        let (js_sdk, rust_sdk) = (Software::find_js_sdk()?, Software::find_rust_sdk()?);
+        Some((js_sdk, rust_sdk, Servers::start_with_nodes()?))
     }
 }
 
