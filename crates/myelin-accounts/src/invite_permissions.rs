@@ -8,9 +8,10 @@ use myelin_store::{
 use ruma::UserId;
 
 /// The account data that says it, and what it was called before it was specified.
-const TYPES: [&str; 2] = [
+const TYPES: [&str; 3] = [
     "m.invite_permission_config",
     "org.matrix.msc4155.invite_permission_config",
+    "org.matrix.msc4380.invite_permission_config",
 ];
 
 /// All that a user says about invitations.

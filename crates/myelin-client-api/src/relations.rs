@@ -23,6 +23,9 @@ use crate::{
     parameters::{event_id, limit, room_id, token},
 };
 
+/// `recurse` as clients call it at a server that names no version with it.
+const RECURSE_UNSTABLE: &str = "org.matrix.msc3981.recurse";
+
 /// The endpoints of this area.
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
@@ -52,7 +55,7 @@ async fn relating_events(
         filter: &filter,
         across: None,
     };
-    let recurse = flag(&query, "recurse")?;
+    let recurse = flag(&query, "recurse")?.or(flag(&query, RECURSE_UNSTABLE)?);
     let mut read = api.app.store.read();
     let not_found = || MatrixError::not_found("Event not found.");
     let found = find_event_in(&api, &mut read, &client.user, (&room_id, &parent)).await?;

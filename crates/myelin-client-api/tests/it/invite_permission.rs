@@ -43,6 +43,10 @@ async fn blocked_invitations_are_refused_however_they_are_made(server: &TestServ
             "org.matrix.msc4155.invite_permission_config",
             json!({"blocked_users": ["@al*:localhost"]}),
         ),
+        (
+            "org.matrix.msc4380.invite_permission_config",
+            json!({"default_action": "block"}),
+        ),
     ] {
         wish_as(&bob, kind, content).await;
         let refused = "M_INVITE_BLOCKED";

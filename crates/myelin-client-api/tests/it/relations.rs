@@ -130,9 +130,11 @@ async fn follows_relations_when_asked_to(server: &TestServer) {
         let last = chain.last().unwrap().clone();
         chain.push(relate(&alice, &room, &last, "m.reference").await);
     }
-    let answer = get(&alice, &room, &root, "?recurse=true").await.ok();
-    assert_eq!(ids(&answer), [&*chain[3], &*chain[2], &*chain[1]]);
-    assert_eq!(answer["recursion_depth"], 3);
+    for query in ["?recurse=true", "?org.matrix.msc3981.recurse=true"] {
+        let answer = get(&alice, &room, &root, query).await.ok();
+        assert_eq!(ids(&answer), [&*chain[3], &*chain[2], &*chain[1]]);
+        assert_eq!(answer["recursion_depth"], 3);
+    }
     let answer = get(&alice, &room, &root, "?recurse=false").await.ok();
     assert_eq!(ids(&answer), [&*chain[1]]);
     assert_eq!(answer["recursion_depth"], 1);
@@ -170,6 +172,7 @@ async fn refuses_bad_parameters(server: &TestServer) {
         "?dir=x",
         "?limit=x",
         "?recurse=x",
+        "?org.matrix.msc3981.recurse=x",
     ] {
         let answer = get(&alice, &room, &event, query).await;
         answer.refused(400, "M_INVALID_PARAM");
