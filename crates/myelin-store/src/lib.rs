@@ -78,6 +78,7 @@ mod submission;
 mod table;
 #[cfg(test)]
 mod test_stores;
+pub mod thread_subscriptions;
 pub mod threads;
 pub mod to_device;
 pub mod transactions;

@@ -48,6 +48,9 @@ pub enum LogKind {
     PushRules = 13,
     /// Notifications of a room were counted late: subject room, reference room.
     Counts = 14,
+    /// A user has subscribed to a thread, or does so no more: subject user, reference room, data one
+    /// byte (1: was subscribed until then) and the id of the thread's root.
+    ThreadSubscription = 15,
     /// Events are to be sent later: subject [`crate::delayed_events::DELAYED_EVENTS_SUBJECT`],
     /// reference 0.
     DelayedEvents = 17,
@@ -62,7 +65,8 @@ impl LogKind {
             | Self::Membership
             | Self::RoomServer
             | Self::Delivery
-            | Self::PushRules => false,
+            | Self::PushRules
+            | Self::ThreadSubscription => false,
             Self::Sessions
             | Self::AccountData
             | Self::Receipt
@@ -93,6 +97,7 @@ impl LogKind {
             12 => Some(Self::OneTimeKeys),
             13 => Some(Self::PushRules),
             14 => Some(Self::Counts),
+            15 => Some(Self::ThreadSubscription),
             17 => Some(Self::DelayedEvents),
             _ => None,
         }

@@ -35,6 +35,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (25, include_str!("../migrations/0025_notifications.sql")),
     (27, include_str!("../migrations/0027_relations.sql")),
     (
+        28,
+        include_str!("../migrations/0028_thread_subscriptions.sql"),
+    ),
+    (
         31,
         include_str!("../migrations/0031_remote_device_lists.sql"),
     ),
