@@ -39,6 +39,7 @@ fuzz_target!(|input: (&str, &str, &str, u8)| {
     let facts = Facts {
         joined: joined.into(),
         permission: Some(&permission),
+        subscribed: (joined % 3 > 0).then_some(joined % 2 == 0),
     };
     let reader = Reader {
         user_id: "@alice:example.org",

@@ -7,7 +7,7 @@ use myelin_store::{
     jobs::{self, JobKind},
     key_backups,
     profiles::{self, Profile},
-    push_rules,
+    push_rules, thread_subscriptions,
     users::{self, User},
 };
 
@@ -102,6 +102,7 @@ async fn end(
     cross_signing::delete_of_user(writes, user_number);
     key_backups::delete_of_user(writes, user_number);
     push_rules::delete_of_user(writes, user_number);
+    thread_subscriptions::delete_of_user(writes, user_number);
     for filter in filters::list_oldest(read, user_number, 0).await? {
         filters::delete(writes, user_number, &filter);
     }

@@ -78,7 +78,7 @@ pub use password::PasswordCost;
 pub use profile::{ProfileError, get_profile, set_profile_field};
 pub use push_rules::{
     ChangePushRulesError, carry_push_rules, change_push_rules, get_push_rules, shown_push_rules,
-    stored_push_rules,
+    silence_other_threads, stored_push_rules,
 };
 pub use refresh::{RefreshError, Refreshed, refresh};
 pub use register::{Permission, Register, RegisterError, Registered, guest_of_token, register};

@@ -1,6 +1,6 @@
 //! Push rules: what users want to be notified of.
 
-use myelin_core::push::{PushRuleError, PushRules};
+use myelin_core::push::{PushRuleError, PushRules, RuleKind, UNSUBSCRIBED_THREAD};
 use myelin_store::{
     Read, Store, StoreError, StoreResult, WriteSet,
     push_rules::{self, StoredRules},
@@ -83,6 +83,23 @@ pub async fn carry_push_rules(
     let stored = push_rules::find(read, user).await?;
     let mut rules = rules_of(stored.as_ref())?;
     if rules.copy_room(old, new) {
+        push_rules::put(writes, user, stored.as_ref(), rules.to_json().into());
+    }
+    Ok(())
+}
+
+/// Adds to a set that a user is not notified of threads any more to which the user has not subscribed.
+pub async fn silence_other_threads(
+    read: &mut Read,
+    writes: &mut WriteSet,
+    user: i64,
+) -> StoreResult<()> {
+    let stored = push_rules::find(read, user).await?;
+    let before = rules_of(stored.as_ref())?;
+    let mut rules = before.clone();
+    let rule = (RuleKind::PostContent, UNSUBSCRIBED_THREAD);
+    // A predefined rule is always there to be enabled.
+    if rules.set_enabled(rule, true).is_ok() && rules != before {
         push_rules::put(writes, user, stored.as_ref(), rules.to_json().into());
     }
     Ok(())

@@ -21,6 +21,7 @@ pub use event::{PushEvent, parse_path};
 pub use kind::RuleKind;
 pub use pattern::Pattern;
 pub use permission::Permission;
+pub use predefined::UNSUBSCRIBED_THREAD;
 pub use reader::{Facts, Reader};
 pub use rules::{NewRule, Place, PushRuleError, PushRules, RULES_MAX};
 

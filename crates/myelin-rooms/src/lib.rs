@@ -35,6 +35,7 @@ mod set_state;
 mod snapshot;
 mod state;
 mod summary;
+mod thread_subscriptions;
 mod transaction;
 mod typing;
 mod upgrade;
@@ -70,7 +71,7 @@ pub use membership::{
     ReceivedInvite, RemoteError, SendMember, SentMember, ThirdPartyInvite,
 };
 pub use mutual_rooms::MutualRooms;
-pub use notify::AskedEvent;
+pub use notify::{AskedEvent, Asks};
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use receive::{Outcome, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
@@ -85,6 +86,7 @@ pub use summary::{
     Hierarchy, HierarchyError, HierarchyRequest, HierarchyToken, RoomSummary, ServerHierarchy,
     SpaceRoom, SummaryError,
 };
+pub use thread_subscriptions::{SeenThread, ThreadSubscriptionError};
 pub use transaction::{ActingDevice, ClientTransaction};
 pub use typing::{Typing, TypingError};
 pub use upgrade::{UpgradeError, UpgradeRoom};

@@ -30,6 +30,19 @@ pub struct AskedEvent<'a> {
     pub event: PushEvent,
     joined: u64,
     permission: Option<Permission>,
+    /// The id of the root of the thread that the event is in, if it is in one.
+    pub thread: Option<String>,
+}
+
+/// Who asks rules about an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Asks<'a> {
+    /// The rules.
+    pub rules: &'a CompiledRules,
+    /// Whose they are; None: anybody's whom the event does not name.
+    pub reader: Option<Reader<'a>>,
+    /// Whether these have subscribed to the thread that the event is in, if it is in one.
+    pub subscribed: bool,
 }
 
 impl Rooms {
@@ -47,23 +60,27 @@ impl Rooms {
             event: PushEvent::new(&stored.json, room_id.as_str()),
             joined: u64::try_from(joined).unwrap_or_default(),
             permission: None,
+            thread: thread_of(read, stored).await?.0,
         })
     }
 
-    /// What is to be done about an event for a reader, or, with None, for somebody whom the event
-    /// does not name. None: no rule matches.
+    /// What is to be done about an event. None: no rule matches.
     pub async fn verdict(
         &self,
         read: &mut Read,
         asked: &mut AskedEvent<'_>,
-        (rules, reader): (&CompiledRules, Option<Reader<'_>>),
+        asks: Asks<'_>,
     ) -> StoreResult<Option<Arc<Actions>>> {
         loop {
             let facts = Facts {
                 joined: asked.joined,
                 permission: asked.permission.as_ref(),
+                subscribed: asked.thread.as_ref().map(|_| asks.subscribed),
             };
-            match rules.verdict(&asked.event, &facts, reader.as_ref()) {
+            match asks
+                .rules
+                .verdict(&asked.event, &facts, asks.reader.as_ref())
+            {
                 Verdict::Nothing => return Ok(None),
                 Verdict::Actions(actions) => return Ok(Some(Arc::clone(actions))),
                 Verdict::NeedsPermission => {}

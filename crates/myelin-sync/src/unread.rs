@@ -11,10 +11,12 @@ use myelin_core::{
     push::{CompiledRules, Reader},
     trie::TYPE_MEMBER,
 };
+use myelin_rooms::Asks;
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
-    notifications::{self, Before, Standing, Sums, Unread, UnreadRow},
+    notifications::{self, Before, MAIN, Sums, Unread, UnreadRow},
+    thread_subscriptions,
 };
 use ruma::RoomId;
 
@@ -39,7 +41,7 @@ pub(crate) struct ReadState {
 }
 
 impl ReadState {
-    pub(crate) fn new(standing: &Standing) -> Self {
+    pub(crate) fn new(standing: &notifications::Standing) -> Self {
         let mut state = Self {
             whole: standing.absent_until(),
             threads: BTreeMap::new(),
@@ -174,12 +176,20 @@ impl Syncs {
                 continue;
             }
             let mut asked = self.rooms.ask_rules_about(read, event, room_id).await?;
-            let asks = (&rules, Some(reader));
+            let subscribed = match &asked.thread {
+                Some(thread) => thread_subscriptions::find(read, user, (room, thread)).await?,
+                None => thread_subscriptions::Standing::default(),
+            };
+            let asks = Asks {
+                rules: &rules,
+                reader: Some(reader),
+                subscribed: subscribed.subscription.is_some(),
+            };
             let actions = self.rooms.verdict(read, &mut asked, asks).await?;
             let Some(actions) = actions.filter(|actions| actions.notify) else {
                 continue;
             };
-            let thread = self.rooms.thread_of_event(read, event).await?;
+            let thread = asked.thread.unwrap_or_else(|| MAIN.to_owned());
             if event.room_order > state.of(&thread) {
                 let sums = threads.entry(thread).or_default();
                 sums.notify += 1;

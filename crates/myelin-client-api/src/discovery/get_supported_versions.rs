@@ -46,6 +46,8 @@ const UNSTABLE_FEATURES: &[&str] = &[
     // Reports of users (v1.14).
     "org.matrix.msc4260",
     "org.matrix.msc4260.stable",
+    // Subscriptions to threads.
+    "org.matrix.msc4306",
     // Refusing all invitations (v1.18).
     "org.matrix.msc4380",
     "org.matrix.msc4380.stable",

@@ -61,6 +61,7 @@ impl From<ChangePushRulesError> for Error {
             PushRuleError::NoSuchNeighbour(_) => bad_request(ErrorCode::Unknown),
             PushRuleError::NoPattern => bad_request(ErrorCode::MissingParam),
             PushRuleError::Predefined(_)
+            | PushRuleError::NoOwnRules(_)
             | PushRuleError::InvalidId
             | PushRuleError::InvalidAction
             | PushRuleError::InvalidCondition

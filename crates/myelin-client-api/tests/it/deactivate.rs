@@ -59,7 +59,7 @@ async fn erasure_is_remembered(server: &TestServer) {
     .await;
 }
 
-async fn deactivate(server: &TestServer, user: &User) {
+pub(crate) async fn deactivate(server: &TestServer, user: &User) {
     deactivate_with(server, user, json!({})).await;
 }
 

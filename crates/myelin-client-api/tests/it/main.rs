@@ -74,6 +74,7 @@ mod sync_events;
 mod tag;
 mod third_party_ids;
 mod thirdparty;
+mod thread_subscriptions;
 mod threads;
 mod uia;
 mod upgrade_room;

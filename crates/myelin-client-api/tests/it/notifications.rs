@@ -8,7 +8,7 @@ use myelin_testkit::{TestServer, User, encode};
 use serde_json::{Value, json};
 
 /// A room with alice and bob in it.
-async fn room_of_two(server: &TestServer) -> (User, User, String) {
+pub(crate) async fn room_of_two(server: &TestServer) -> (User, User, String) {
     let (alice, bob) = (server.user("alice").await, server.user("bob").await);
     let room = alice.create_public_room().await;
     bob.join(&room).await.ok();
@@ -16,13 +16,13 @@ async fn room_of_two(server: &TestServer) -> (User, User, String) {
 }
 
 /// How many messages of a room are unread, and how many of them stand out.
-async fn unread(user: &User, room: &str) -> (u64, u64) {
+pub(crate) async fn unread(user: &User, room: &str) -> (u64, u64) {
     let joined = room_in_sync(user, room, false).await;
     pair(&joined["unread_notifications"])
 }
 
 /// The same outside of threads, and for each thread that has some.
-async fn unread_by_thread(user: &User, room: &str) -> Value {
+pub(crate) async fn unread_by_thread(user: &User, room: &str) -> Value {
     let joined = room_in_sync(user, room, true).await;
     let mut found = json!({"main": pair(&joined["unread_notifications"])});
     let threads = joined["unread_thread_notifications"].as_object();
@@ -32,7 +32,7 @@ async fn unread_by_thread(user: &User, room: &str) -> Value {
     found
 }
 
-async fn room_in_sync(user: &User, room: &str, by_thread: bool) -> Value {
+pub(crate) async fn room_in_sync(user: &User, room: &str, by_thread: bool) -> Value {
     let filter = json!({"room": {
         "rooms": [room],
         "timeline": {"limit": 1, "unread_thread_notifications": by_thread},
@@ -47,18 +47,18 @@ fn pair(counts: &Value) -> (u64, u64) {
     (count("notification_count"), count("highlight_count"))
 }
 
-async fn send_content(user: &User, room: &str, txn: &str, content: Value) -> String {
+pub(crate) async fn send_content(user: &User, room: &str, txn: &str, content: Value) -> String {
     let sent = user.send_event(room, "m.room.message", txn, content).await;
     sent.ok()["event_id"].as_str().unwrap().to_owned()
 }
 
 /// A message that mentions a user.
-fn mention(user: &User) -> Value {
+pub(crate) fn mention(user: &User) -> Value {
     json!({"msgtype": "m.text", "body": "you", "m.mentions": {"user_ids": [user.id]}})
 }
 
 /// A message in a thread.
-fn in_thread(root: &str) -> Value {
+pub(crate) fn in_thread(root: &str) -> Value {
     json!({
         "msgtype": "m.text",
         "body": "in a thread",
@@ -67,7 +67,12 @@ fn in_thread(root: &str) -> Value {
 }
 
 /// Reads up to an event: `kind` is `m.read` or `m.read.private`.
-async fn read_up_to(user: &User, room: &str, (kind, thread): (&str, Option<&str>), event: &str) {
+pub(crate) async fn read_up_to(
+    user: &User,
+    room: &str,
+    (kind, thread): (&str, Option<&str>),
+    event: &str,
+) {
     let path = format!("/rooms/{}/receipt/{kind}/{}", encode(room), encode(event));
     let body = match thread {
         Some(thread) => json!({"thread_id": thread}),
@@ -76,7 +81,7 @@ async fn read_up_to(user: &User, room: &str, (kind, thread): (&str, Option<&str>
     user.post(&path, body).await.ok();
 }
 
-async fn redact(user: &User, room: &str, event: &str) {
+pub(crate) async fn redact(user: &User, room: &str, event: &str) {
     let path = format!(
         "/rooms/{}/redact/{}/redact{}",
         encode(room),
@@ -87,7 +92,7 @@ async fn redact(user: &User, room: &str, event: &str) {
 }
 
 /// Sets what a user wants to hear of a room.
-async fn set_room_rule(user: &User, room: &str, actions: Value) {
+pub(crate) async fn set_room_rule(user: &User, room: &str, actions: Value) {
     let path = format!("/pushrules/global/room/{}", encode(room));
     user.put(&path, json!({"actions": actions})).await.ok();
 }

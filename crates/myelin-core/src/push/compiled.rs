@@ -143,7 +143,7 @@ fn of_predefined(rules: &PushRules, rule: &Predefined) -> Option<CompiledRule> {
 
 fn of_own(kind: RuleKind, rule: &OwnRule) -> CompiledRule {
     let conditions = match kind {
-        RuleKind::Override | RuleKind::Underride => {
+        RuleKind::Override | RuleKind::PostContent | RuleKind::Underride => {
             rule.conditions.iter().map(Condition::of).collect()
         }
         RuleKind::Content => {

@@ -32,6 +32,8 @@ pub(super) enum Condition {
     Members(Comparison, u64),
     /// The sender may notify others of this.
     Permission(String),
+    /// The event is in a thread to which the reader has subscribed, or has not.
+    ThreadSubscription(bool),
     /// It is not known here, or not well formed, and never holds.
     Never,
 }
@@ -92,6 +94,9 @@ impl Condition {
                 Self::Members(comparison, number)
             }
             "sender_notification_permission" => Self::Permission(text("key")?.to_owned()),
+            "io.element.msc4306.thread_subscription" => {
+                Self::ThreadSubscription(condition.get("subscribed")?.as_bool()?)
+            }
             _ => return None,
         })
     }
@@ -152,6 +157,7 @@ impl Condition {
                 Some(permission) => permission.allows(key),
                 None => return Holds::NeedsPermission,
             },
+            Self::ThreadSubscription(wanted) => facts.subscribed == Some(*wanted),
             Self::Never => false,
         };
         if holds { Holds::Yes } else { Holds::No }

@@ -10,6 +10,8 @@ pub enum RuleKind {
     Override,
     /// A pattern for the body of messages.
     Content,
+    /// With conditions, after those about the body. There are none of a user's own (MSC4306).
+    PostContent,
     /// All events of one room.
     Room,
     /// All events of one sender.
@@ -20,9 +22,10 @@ pub enum RuleKind {
 
 impl RuleKind {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Override,
         Self::Content,
+        Self::PostContent,
         Self::Room,
         Self::Sender,
         Self::Underride,
@@ -33,6 +36,7 @@ impl RuleKind {
         match self {
             Self::Override => "override",
             Self::Content => "content",
+            Self::PostContent => "postcontent",
             Self::Room => "room",
             Self::Sender => "sender",
             Self::Underride => "underride",
@@ -46,6 +50,6 @@ impl RuleKind {
 
     /// Whether rules of the kind have conditions of their own.
     pub const fn has_conditions(self) -> bool {
-        matches!(self, Self::Override | Self::Underride)
+        matches!(self, Self::Override | Self::PostContent | Self::Underride)
     }
 }

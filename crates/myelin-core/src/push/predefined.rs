@@ -1,4 +1,5 @@
-//! The predefined rules of Matrix v1.19 (spec: "Predefined Rules"), in their order.
+//! The predefined rules of Matrix v1.19 (spec: "Predefined Rules"), in their order, and those about
+//! subscriptions to threads (MSC4306).
 
 use std::sync::LazyLock;
 
@@ -10,6 +11,10 @@ use super::kind::RuleKind;
 /// What stands in `predefined.json` for the id of the user whose rules they are, as it does in the
 /// specification.
 pub(super) const ME: &str = "[the user's Matrix ID]";
+/// The one that silences threads to which the user has not subscribed. It is off until the user
+/// subscribes to a thread for the first time: who has a client that cannot do so is notified of threads
+/// as the specification says.
+pub const UNSUBSCRIBED_THREAD: &str = ".io.element.msc4306.rule.unsubscribed_thread";
 /// The one that comes before the user's own.
 pub(super) const MASTER: &str = ".m.rule.master";
 

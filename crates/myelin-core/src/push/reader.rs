@@ -1,4 +1,4 @@
-//! For whom, and of what room, rules are asked.
+//! For whom, and of what room and thread, rules are asked.
 
 use super::permission::Permission;
 
@@ -18,4 +18,6 @@ pub struct Facts<'a> {
     pub joined: u64,
     /// What the sender of the event may notify others of; None: that was not looked up yet.
     pub permission: Option<&'a Permission>,
+    /// Of an event in a thread: whether the reader has subscribed to it.
+    pub subscribed: Option<bool>,
 }

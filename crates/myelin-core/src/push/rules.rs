@@ -81,6 +81,9 @@ pub enum PushRuleError {
     /// A predefined rule can be disabled, but not be replaced or deleted.
     #[error("the rule {0} is predefined")]
     Predefined(String),
+    /// All rules of this kind are predefined.
+    #[error("there are no rules of a user's own of the kind `{}`", .0.as_str())]
+    NoOwnRules(RuleKind),
     /// The id is not one that a user's own rule may have.
     #[error(
         "a rule id has 1 to {RULE_ID_BYTES_MAX} bytes, does not begin with a dot, and has no slash or backslash"

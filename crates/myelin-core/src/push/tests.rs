@@ -35,6 +35,7 @@ fn facts(joined: u64) -> Facts<'static> {
     Facts {
         joined,
         permission: None,
+        subscribed: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Asks the rules of a room's members about an event.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -10,8 +10,10 @@ use myelin_core::{
     push::{Actions, CompiledRules, Reader},
     trie::TYPE_MEMBER,
 };
-use myelin_rooms::{AskedEvent, Rooms};
-use myelin_store::{Read, StoreResult, events::StoredEvent, push_rules, users};
+use myelin_rooms::{AskedEvent, Asks, Rooms};
+use myelin_store::{
+    Read, StoreResult, events::StoredEvent, push_rules, thread_subscriptions, users,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -61,43 +63,38 @@ impl Asker<'_> {
             .ask_rules_about(read, stored, &state.room_id)
             .await?;
         let predefined = Arc::clone(&self.sets.predefined);
-        let most = self
-            .rooms
-            .verdict(read, &mut asked, (&*predefined, None))
-            .await?;
+        let most = self.ask_set(read, &mut asked, (&predefined, false)).await?;
         // What users add to the rules names nobody, so whom these do not name, no set does.
         let named = self.named(state, predefined.named(&asked.event)).await?;
+        let subscribers = self.subscribers(read, &asked, stored.room).await?;
         let mut answers = Answers {
-            most: most.clone(),
+            most,
             exceptions: Vec::new(),
         };
-        for user in &named {
-            if *user != stored.sender && state.plain.contains(user) {
-                let asks = (*user, &*predefined);
-                let actions = self.ask_user(read, (&mut asked, stored), asks).await?;
-                answers.note(*user, actions, true);
-            }
-        }
-        let mut of_sets: HashMap<usize, Option<Arc<Actions>>> = HashMap::new();
-        for (user, member) in &state.other {
-            if *user == stored.sender {
+        let special = named.union(&subscribers);
+        let plain = special.filter(|user| state.plain.contains(user));
+        let plain = plain.map(|user| (*user, &predefined, true));
+        let other = state.other.iter();
+        let other = other.map(|(user, member)| (*user, &member.rules, member.follows));
+        let mut of_sets: HashMap<(usize, bool), Option<Arc<Actions>>> = HashMap::new();
+        for (user, rules, follows) in plain.chain(other) {
+            if user == stored.sender {
                 continue;
             }
-            let rules = &*member.rules;
-            if named.contains(user) || rules.reads_display_name() {
-                let asks = (*user, rules);
-                let actions = self.ask_user(read, (&mut asked, stored), asks).await?;
-                answers.note(*user, actions, member.follows);
-                continue;
-            }
-            let actions = match of_sets.entry(Arc::as_ptr(&member.rules).addr()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => {
-                    let asks = (rules, None);
-                    place.insert(self.rooms.verdict(read, &mut asked, asks).await?)
-                }
+            let subscribed = subscribers.contains(&user);
+            let set = (Arc::as_ptr(rules).addr(), subscribed);
+            let actions = if named.contains(&user) || rules.reads_display_name() {
+                let asks = (user, &**rules, subscribed);
+                self.ask_user(read, (&mut asked, stored), asks).await?
+            } else if let Some(known) = of_sets.get(&set) {
+                known.clone()
+            } else {
+                let asks = (&**rules, subscribed);
+                let actions = self.ask_set(read, &mut asked, asks).await?;
+                of_sets.insert(set, actions.clone());
+                actions
             };
-            answers.note(*user, actions.clone(), member.follows);
+            answers.note(user, actions, follows);
         }
         self.ask_invited(read, (&mut asked, stored), (state, &mut answers))
             .await?;
@@ -127,11 +124,41 @@ impl Asker<'_> {
         Ok(named)
     }
 
+    /// Who has subscribed to the thread that an event is in. Cost: who ever has.
+    async fn subscribers(
+        &self,
+        read: &mut Read,
+        asked: &AskedEvent<'_>,
+        room: i64,
+    ) -> StoreResult<BTreeSet<i64>> {
+        let Some(thread) = &asked.thread else {
+            return Ok(BTreeSet::new());
+        };
+        let thread = (room, thread.as_str());
+        let found = thread_subscriptions::list_subscribers_at(read, thread, self.pos).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Asks for all with the same rules whom the event does not name.
+    async fn ask_set(
+        &self,
+        read: &mut Read,
+        asked: &mut AskedEvent<'_>,
+        (rules, subscribed): (&CompiledRules, bool),
+    ) -> StoreResult<Option<Arc<Actions>>> {
+        let asks = Asks {
+            rules,
+            reader: None,
+            subscribed,
+        };
+        self.rooms.verdict(read, asked, asks).await
+    }
+
     async fn ask_user(
         &self,
         read: &mut Read,
         (asked, stored): (&mut AskedEvent<'_>, &StoredEvent),
-        (user, rules): (i64, &CompiledRules),
+        (user, rules, subscribed): (i64, &CompiledRules, bool),
     ) -> StoreResult<Option<Arc<Actions>>> {
         let name = self.rooms.store().interned(&[user]).await?;
         let name = name.first().map(|name| String::from_utf8_lossy(name));
@@ -144,7 +171,12 @@ impl Asker<'_> {
             user_id: name.as_deref().unwrap_or_default(),
             display_name: display_name.as_deref(),
         };
-        self.rooms.verdict(read, asked, (rules, Some(reader))).await
+        let asks = Asks {
+            rules,
+            reader: Some(reader),
+            subscribed,
+        };
+        self.rooms.verdict(read, asked, asks).await
     }
 
     /// Who is invited is not a member yet, but is notified of the invitation.
@@ -168,7 +200,8 @@ impl Asker<'_> {
             None => None,
         };
         let rules = rules.unwrap_or_else(|| Arc::clone(&self.sets.predefined));
-        let actions = self.ask_user(read, (asked, stored), (user, &rules)).await?;
+        let asks = (user, &*rules, false);
+        let actions = self.ask_user(read, (asked, stored), asks).await?;
         answers.note(user, actions, false);
         Ok(())
     }

@@ -51,6 +51,7 @@ pub(super) fn notifies_usually(rules: &CompiledRules, room_id: &str) -> bool {
     let facts = Facts {
         joined: 3,
         permission: None,
+        subscribed: None,
     };
     let message = PushEvent::new(message, room_id);
     match rules.verdict(&message, &facts, None) {

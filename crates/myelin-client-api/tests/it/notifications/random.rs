@@ -1,13 +1,15 @@
-//! Random histories of messages, mentions, edits, reactions, redactions, threads, receipts, rule
-//! changes, leaves and returns: whenever it is looked, the counts are those of a recount of
+//! Random histories of messages, mentions, edits, reactions, redactions, threads, subscriptions to
+//! them, receipts, rule changes, leaves and returns: whenever it is looked, the counts are those of a recount of
 //! everything by the letter. A failure names the seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use http::Method;
 use myelin_testkit::{Mode, TestServer, User, encode, run, text};
 use serde_json::json;
 
 use super::{in_thread, mention, read_up_to, redact, send_content, unread, unread_by_thread};
+use crate::thread_subscriptions::{RULES, call};
 
 mod random_histories {
     use super::{Mode, case, run};
@@ -48,6 +50,7 @@ impl Chance {
 
 /// What a user has changed of the rules.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Rules {
     /// The master rule silences everything.
     nothing: bool,
@@ -55,6 +58,8 @@ struct Rules {
     silent: bool,
     /// `cake` stands out.
     keyword: bool,
+    /// Threads are silent to which the user has not subscribed.
+    only_subscribed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -77,8 +82,9 @@ struct Event {
     redacted: bool,
     /// Whether something refers to it: what is redacted refers to nothing any more.
     answered: bool,
-    /// The rules of all users at that time.
+    /// The rules of all users at that time, and who had subscribed to the thread.
     rules: Vec<Rules>,
+    subscribers: BTreeSet<usize>,
 }
 
 /// What a user has read, and since when the user is there.
@@ -101,6 +107,9 @@ struct Story<'a> {
     events: Vec<Event>,
     readers: Vec<Reader>,
     rules: Vec<Rules>,
+    /// Who has subscribed to which thread, and who ever has, in this history or before it.
+    subscriptions: BTreeSet<(usize, String)>,
+    subscribed_once: BTreeSet<usize>,
     /// Whether rules have changed since everything was counted: until then they hold for events
     /// that were sent before.
     changed: bool,
@@ -111,6 +120,7 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
     for name in ["alice", "bob", "carol", "dave"] {
         users.push(server.user(name).await);
     }
+    let mut subscribed_once = BTreeSet::new();
     for seed in seeds {
         let room = users[0].create_public_room().await;
         let mut story = Story {
@@ -122,6 +132,8 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
             events: Vec::new(),
             readers: users.iter().map(|_| Reader::default()).collect(),
             rules: vec![Rules::default(); users.len()],
+            subscriptions: BTreeSet::new(),
+            subscribed_once: std::mem::take(&mut subscribed_once),
             changed: true,
         };
         story.readers[0].joined = true;
@@ -139,6 +151,7 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
         for user in 0..users.len() {
             story.set_rules(user, Rules::default()).await;
         }
+        subscribed_once = story.subscribed_once;
     }
 }
 
@@ -154,7 +167,7 @@ impl Story<'_> {
         if !self.readers[user].joined {
             return self.come(user).await;
         }
-        match self.chance.below(20) {
+        match self.chance.below(23) {
             0..8 => self.say(user).await,
             8..11 => self.answer(user).await,
             11..15 => self.read(user).await,
@@ -164,9 +177,11 @@ impl Story<'_> {
                     nothing: self.chance.below(4) == 0,
                     silent: self.chance.below(2) == 0,
                     keyword: self.chance.below(2) == 0,
+                    only_subscribed: self.chance.below(2) == 0,
                 };
                 self.set_rules(user, rules).await;
             }
+            19..22 => self.subscribe(user).await,
             _ if user > 0 => {
                 self.users[user].leave(&self.room).await.ok();
                 self.note(String::new(), user, (Kind::Other, MAIN));
@@ -216,9 +231,10 @@ impl Story<'_> {
             return;
         };
         self.events[target].answered = true;
+        let key = self.txn();
         let (target, thread) = (&self.events[target].id, self.events[target].thread.clone());
         let (event_type, kind, content) = if self.chance.0.is_multiple_of(2) {
-            let relation = json!({"rel_type": "m.annotation", "event_id": target, "key": "x"});
+            let relation = json!({"rel_type": "m.annotation", "event_id": target, "key": key});
             (
                 "m.reaction",
                 Kind::Reaction,
@@ -293,7 +309,30 @@ impl Story<'_> {
         let enabled = json!({"enabled": rules.keyword});
         let path = "/pushrules/global/content/cake/enabled";
         client.put(path, enabled).await.ok();
+        let enabled = json!({"enabled": rules.only_subscribed});
+        let path = format!("{RULES}.unsubscribed_thread/enabled");
+        client.put(&path, enabled).await.ok();
         self.rules[user] = rules;
+        self.changed = true;
+    }
+
+    /// Subscribes to a thread, or to what could become one; or ends that.
+    async fn subscribe(&mut self, user: usize) {
+        let Some(root) = self.some_event(|event| event.thread == MAIN && event.is_message()) else {
+            return;
+        };
+        let root = self.events[root].id.clone();
+        let subscription = (user, root.clone());
+        let is_new = !self.subscriptions.remove(&subscription);
+        let method = if is_new { Method::PUT } else { Method::DELETE };
+        call(&self.users[user], method, (&self.room, &root), json!({}))
+            .await
+            .ok();
+        if is_new {
+            self.subscriptions.insert(subscription);
+            let is_first = self.subscribed_once.insert(user);
+            self.rules[user].only_subscribed |= is_first;
+        }
         self.changed = true;
     }
 
@@ -344,6 +383,8 @@ impl Story<'_> {
     }
 
     fn note(&mut self, id: String, sender: usize, (kind, thread): (Kind, &str)) {
+        let subscriptions = self.subscriptions.iter();
+        let subscribers = subscriptions.filter(|(_, root)| root == thread);
         self.events.push(Event {
             id,
             sender,
@@ -352,6 +393,7 @@ impl Story<'_> {
             redacted: false,
             answered: false,
             rules: self.rules.clone(),
+            subscribers: subscribers.map(|(user, _)| *user).collect(),
         });
     }
 
@@ -381,6 +423,8 @@ fn outcome(event: &Event, user: usize) -> (bool, bool) {
         Kind::Mention(named) if named == user => (true, true),
         Kind::Reaction | Kind::Edit | Kind::Other => (false, false),
         Kind::Cake if rules.keyword => (true, true),
+        _ if event.subscribers.contains(&user) => (true, false),
+        _ if event.thread != MAIN && rules.only_subscribed => (false, false),
         _ => (!rules.silent, false),
     }
 }

@@ -9,6 +9,9 @@ use crate::push::{kind::RuleKind, predefined};
 const HISTORICAL: [&str; 2] = ["dont_notify", "coalesce"];
 
 pub(super) fn check_id(kind: RuleKind, rule_id: &str) -> Result<(), PushRuleError> {
+    if kind == RuleKind::PostContent {
+        return Err(PushRuleError::NoOwnRules(kind));
+    }
     if predefined::find(kind, rule_id).is_some() {
         return Err(PushRuleError::Predefined(rule_id.to_owned()));
     }

@@ -140,12 +140,41 @@ fn who_may_notify_is_asked_for_when_it_matters() {
         let facts = Facts {
             joined: 3,
             permission: Some(&permission),
+            subscribed: None,
         };
         assert_eq!(
             highlights(&rules, &everybody, &facts),
             wanted,
             "{level} {levels:?}"
         );
+    }
+}
+
+#[test]
+fn subscriptions_count_for_events_in_threads_alone() {
+    let kind = "io.element.msc4306.thread_subscription";
+    for (condition, holds) in [
+        (
+            json!({"kind": kind, "subscribed": true}),
+            [false, false, true],
+        ),
+        (
+            json!({"kind": kind, "subscribed": false}),
+            [false, true, false],
+        ),
+        (json!({"kind": kind, "subscribed": 1}), [false; 3]),
+        (json!({"kind": kind}), [false; 3]),
+    ] {
+        let rules = only(json!([condition]));
+        let subscribed = [None, Some(false), Some(true)];
+        let found = subscribed.map(|subscribed| {
+            let facts = Facts {
+                subscribed,
+                ..facts(3)
+            };
+            highlights(&rules, &message("x"), &facts)
+        });
+        assert_eq!(found, holds, "{condition}");
     }
 }
 

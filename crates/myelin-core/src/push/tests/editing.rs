@@ -224,3 +224,26 @@ fn the_rules_of_a_room_go_over_to_the_room_that_replaces_it() {
     assert!(!rules.clone().copy_room(ROOM, new));
     assert!(!rules.copy_room("!unknown:example.org", "!x:example.org"));
 }
+
+#[test]
+fn rules_after_those_for_content_are_switched_but_not_made() {
+    let mut rules = PushRules::default();
+    let kind = RuleKind::PostContent;
+    for id in ["a", UNSUBSCRIBED_THREAD] {
+        let rule = new_rule(json!({"actions": ["notify"]}));
+        let refused = rules.put((kind, id), rule, Place::Anywhere);
+        assert_eq!(refused, Err(PushRuleError::NoOwnRules(kind)), "{id}");
+    }
+    assert_eq!(rules, PushRules::default());
+    rules
+        .set_enabled((kind, UNSUBSCRIBED_THREAD), true)
+        .unwrap();
+    let shown = rules.find(kind, UNSUBSCRIBED_THREAD, ME).unwrap();
+    assert_eq!(shown["enabled"], true);
+    rules
+        .set_actions((kind, UNSUBSCRIBED_THREAD), vec![json!("notify")])
+        .unwrap();
+    let read = PushRules::parse(rules.to_json().as_bytes()).unwrap();
+    assert_eq!(read, rules);
+    assert_eq!(rules.delete(kind, "a"), Err(PushRuleError::NotFound));
+}

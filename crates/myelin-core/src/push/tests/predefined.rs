@@ -75,6 +75,48 @@ fn the_predefined_rules_say_what_the_specification_says_of_state() {
 }
 
 #[test]
+fn subscriptions_come_after_mentions_and_before_rooms() {
+    let sound = json!(["notify", {"set_tweak": "sound", "value": "default"}]);
+    let mut rules = PushRules::default();
+    let silent = new_rule(json!({"actions": []}));
+    rules
+        .put((RuleKind::Room, ROOM), silent, Place::Anywhere)
+        .unwrap();
+    let cake = new_rule(json!({"actions": ["notify", "cake"], "pattern": "cake"}));
+    rules
+        .put((RuleKind::Content, "cake"), cake, Place::Anywhere)
+        .unwrap();
+    let silenced = (RuleKind::PostContent, UNSUBSCRIBED_THREAD);
+    for (is_silenced, subscribed, wanted) in [
+        (false, None, json!([])),
+        (false, Some(false), json!([])),
+        (false, Some(true), sound.clone()),
+        (true, None, json!([])),
+        (true, Some(false), json!([])),
+        (true, Some(true), sound),
+    ] {
+        rules.set_enabled(silenced, is_silenced).unwrap();
+        let compiled = CompiledRules::new(&rules);
+        let facts = Facts {
+            subscribed,
+            ..facts(3)
+        };
+        assert_eq!(actions(&compiled, &message("x"), &facts), wanted);
+        let cake = actions(&compiled, &message("cake"), &facts);
+        assert_eq!(cake, json!(["notify", "cake"]));
+        let mention = text("m.mentions", json!({"user_ids": [ME]}));
+        assert!(highlights(&compiled, &mention, &facts));
+    }
+    // By itself it says nothing of threads until a user says so.
+    let facts = Facts {
+        subscribed: Some(false),
+        ..facts(3)
+    };
+    let rules = CompiledRules::new(&PushRules::default());
+    assert_eq!(actions(&rules, &message("x"), &facts), json!(["notify"]));
+}
+
+#[test]
 fn whom_an_event_names_is_known_without_asking_everybody() {
     let rules = CompiledRules::new(&PushRules::default());
     assert!(!rules.reads_display_name());
@@ -121,6 +163,13 @@ fn the_rules_are_shown_with_the_id_of_their_user() {
             ".m.rule.room_one_to_one",
             ".m.rule.message",
             ".m.rule.encrypted",
+        ]
+    );
+    assert_eq!(
+        ids("postcontent"),
+        [
+            ".io.element.msc4306.rule.unsubscribed_thread",
+            ".io.element.msc4306.rule.subscribed_thread",
         ]
     );
     for kind in ["content", "room", "sender"] {
