@@ -1,7 +1,7 @@
-//! Works off jobs: what a request has to do in many rooms, once it is answered.
+//! Works off jobs: what a request has to do in many rooms or to many events, once it is answered.
 //!
-//! A job is worked in slices of a few rooms, so that jobs take turns and a node that ends loses at
-//! most one slice, which is done again: what is done in a room does nothing the second time.
+//! A job is worked in slices of a few of these, so that jobs take turns and a node that ends loses at
+//! most one slice, which is done again: what is done does nothing the second time.
 
 mod leave_all;
 mod profile;
@@ -101,6 +101,7 @@ impl Rooms {
     async fn work(&self, job: Job) -> StoreResult<()> {
         let memberships: &[Membership] = match job.kind {
             JobKind::SendGuestsAway => return self.send_guests_away(job).await,
+            JobKind::RedactRelated => return self.redact_some_related(job).await,
             JobKind::Profile => &[Membership::Join],
             JobKind::LeaveAll => &[Membership::Join, Membership::Invite, Membership::Knock],
         };
@@ -129,6 +130,13 @@ impl Rooms {
             }
         }
         self.put_back(job, last, done).await
+    }
+
+    async fn redact_some_related(&self, job: Job) -> StoreResult<()> {
+        match self.redact_related(&job).await? {
+            Some((last, done)) => self.put_back(job, last, done).await,
+            None => jobs::finish(&self.store, &job).await.map(drop),
+        }
     }
 
     /// Gives a job back after a slice that ended at `last`; a slice that failed is done again.
@@ -178,6 +186,6 @@ async fn work_in_room(
         JobKind::Profile => rooms.carry_profile(&user, &room_id).await,
         JobKind::LeaveAll => rooms.leave_for_good(&user, &room_id).await,
         // Is about one room, and so never comes here.
-        JobKind::SendGuestsAway => Ok(()),
+        JobKind::SendGuestsAway | JobKind::RedactRelated => Ok(()),
     }
 }

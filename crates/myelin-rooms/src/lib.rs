@@ -35,6 +35,7 @@ mod set_state;
 mod snapshot;
 mod state;
 mod summary;
+mod take_along;
 mod thread_subscriptions;
 mod transaction;
 mod typing;

@@ -1,6 +1,6 @@
 //! A room in the hands of one use case, and the set that its changes become.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use myelin_core::{event::Event, membership::Membership, trie::StateKey};
 use myelin_store::{
@@ -26,6 +26,8 @@ pub(crate) struct OpenRoom<'a> {
     pub(crate) writes: WriteSet,
     /// Invitations are sent whatever those whom they are for wish.
     pub(crate) invites_all: bool,
+    /// The redactions of whose jobs the set leaves one behind already.
+    pub(crate) taking_along: BTreeSet<i64>,
     /// The head is ahead of what is queued.
     pub(crate) changed: bool,
 }
@@ -59,6 +61,7 @@ impl Rooms {
             read: self.store.read(),
             writes: WriteSet::new(),
             invites_all: false,
+            taking_along: BTreeSet::new(),
             changed: false,
         }))
     }
@@ -97,6 +100,7 @@ impl Rooms {
             read: self.store.read(),
             writes: WriteSet::new(),
             invites_all: false,
+            taking_along: BTreeSet::new(),
             changed: false,
         })
     }

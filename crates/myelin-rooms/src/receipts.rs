@@ -303,7 +303,10 @@ pub(crate) async fn thread_of(
 
 /// The relation of an event; of a redacted one that which it had, as long as that is kept, so that
 /// what belongs to a thread does not move out of it.
-async fn relation_of(read: &mut Read, event: &StoredEvent) -> StoreResult<Option<Relation>> {
+pub(crate) async fn relation_of(
+    read: &mut Read,
+    event: &StoredEvent,
+) -> StoreResult<Option<Relation>> {
     if event.redaction.is_none() {
         return Ok(Relation::of_event(&event.json));
     }

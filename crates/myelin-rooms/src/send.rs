@@ -5,7 +5,11 @@ use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
     ActingDevice, AppendError, CanonicalAliasError, ClientTransaction, InviteError, JoinError,
-    LeaveError, Rooms, SendOptions, append::Draft, numbers::EventNumbers, open_room::OpenRoom,
+    LeaveError, Rooms, SendOptions,
+    append::Draft,
+    numbers::EventNumbers,
+    open_room::OpenRoom,
+    take_along::{Along, BadRelationTypes},
 };
 
 /// A message event to send.
@@ -38,6 +42,9 @@ pub struct RedactEvent<'a> {
     pub event_id: &'a EventId,
     /// Why, in words for the others.
     pub reason: Option<&'a str>,
+    /// The types of relations to it whose events are redacted as well, now and when they come later
+    /// from another server; `*` stands for all.
+    pub with_rel_types: &'a [String],
     /// Names the request, if its repetition shall not redact again.
     pub transaction: Option<ClientTransaction<'a>>,
     /// The device that redacts.
@@ -70,6 +77,9 @@ pub enum SendError {
     /// A member event by which its sender would leave.
     #[error("{0}")]
     Leave(LeaveError),
+    /// Relation types that no event can have, or too many.
+    #[error("at most 100 relation types are taken along, each of at most 255 bytes")]
+    RelationTypes,
     /// A canonical alias that does not lead to the room.
     #[error("{0}")]
     CanonicalAlias(CanonicalAliasError),
@@ -95,11 +105,14 @@ impl Rooms {
     /// answers with the id of the event that it sent the first time.
     pub async fn send(&self, send: SendEvent<'_>) -> Result<OwnedEventId, SendError> {
         let place = format!("{} {}", send.room_id, send.event_type);
-        self.send_at(send, &place).await
+        self.send_at(send, &place, None).await
     }
 
-    /// Redacts an event and answers with the id of the redaction once it is durable.
+    /// Redacts an event and answers with the id of the redaction once it is durable. What it takes
+    /// along is redacted afterwards.
     pub async fn redact(&self, redact: RedactEvent<'_>) -> Result<OwnedEventId, SendError> {
+        let along = Along::of(redact.event_id, redact.with_rel_types)
+            .map_err(|BadRelationTypes| SendError::RelationTypes)?;
         let place = format!("{} {}", redact.room_id, redact.event_id);
         let mut content = CanonicalJsonObject::new();
         content.insert("redacts".to_owned(), redact.event_id.to_string().into());
@@ -115,11 +128,16 @@ impl Rooms {
             acting: redact.acting,
             options: SendOptions::default(),
         };
-        self.send_at(send, &place).await
+        self.send_at(send, &place, along).await
     }
 
     /// `place` is what the request's path names besides its transaction.
-    async fn send_at(&self, send: SendEvent<'_>, place: &str) -> Result<OwnedEventId, SendError> {
+    async fn send_at(
+        &self,
+        send: SendEvent<'_>,
+        place: &str,
+        along: Option<Along<'_>>,
+    ) -> Result<OwnedEventId, SendError> {
         let numbers = EventNumbers::intern(&self.store, send.event_type, send.sender, None).await?;
         let transaction = send
             .transaction
@@ -142,6 +160,9 @@ impl Rooms {
             }
             let mut room = self.open_joined(send.room_id, &draft).await?;
             let (event, number) = room.append(&draft).await?;
+            if let Some(along) = &along {
+                room.take_along(number, along).await?;
+            }
             self.remember(&mut room.writes, transaction.as_ref(), number);
             self.note_activity(&mut room.writes, numbers.sender, send.acting);
             if self.settle(room.submit()?).await?.is_some() {

@@ -1,7 +1,7 @@
-//! Table `jobs`: work over many rooms that a request leaves behind, answered once the job is
-//! durable.
+//! Table `jobs`: work over many rooms or events that a request leaves behind, answered once the job
+//! is durable.
 //!
-//! There is one job of a kind for a user: a newer one takes the place of the older and begins
+//! There is one job of a kind for a subject: a newer one takes the place of the older and begins
 //! again. One node at a time holds a job by lease; its effects may be repeated by whoever takes
 //! the job after it, so they must do nothing the second time.
 
@@ -44,18 +44,21 @@ pub enum JobKind {
     LeaveAll = 2,
     /// Take the guests out of a room that lets them in no more; the subject is the room.
     SendGuestsAway = 3,
+    /// Redact what relates to a redacted event; the subject is the number of the redaction.
+    RedactRelated = 4,
 }
 
 impl JobKind {
     /// The highest number that this version knows. During a rolling upgrade a newer node may write
     /// kinds that this one must leave alone.
-    const LAST: i64 = Self::SendGuestsAway as i64;
+    const LAST: i64 = Self::RedactRelated as i64;
 
     const fn from_number(number: i64) -> Option<Self> {
         match number {
             1 => Some(Self::Profile),
             2 => Some(Self::LeaveAll),
             3 => Some(Self::SendGuestsAway),
+            4 => Some(Self::RedactRelated),
             _ => None,
         }
     }
@@ -66,9 +69,9 @@ impl JobKind {
 pub struct Job {
     /// What is to be done.
     pub kind: JobKind,
-    /// The interned id of the user, or of the room, that it is about.
+    /// The interned id of the user, or of the room, or the number of the event that it is about.
     pub subject: i64,
-    /// Everything up to this room number is done.
+    /// Everything up to this number, of a room, a user or an event, is done.
     pub cursor: i64,
     /// What belongs to the kind.
     pub data: Bytes,

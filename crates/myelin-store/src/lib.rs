@@ -58,6 +58,7 @@ pub mod receipts;
 pub mod received_transactions;
 pub mod redacted_originals;
 pub mod registration_tokens;
+pub mod relation_redactions;
 pub mod relations;
 pub mod remote_device_lists;
 pub mod remote_keys;

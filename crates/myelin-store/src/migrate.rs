@@ -39,6 +39,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/0028_thread_subscriptions.sql"),
     ),
     (
+        29,
+        include_str!("../migrations/0029_relation_redactions.sql"),
+    ),
+    (
         31,
         include_str!("../migrations/0031_remote_device_lists.sql"),
     ),

@@ -367,4 +367,4 @@ fn names(names: &[&str]) -> Param {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

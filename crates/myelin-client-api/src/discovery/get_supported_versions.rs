@@ -29,15 +29,17 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3874",
     // Logging in another device (v1.7).
     "org.matrix.msc3882",
+    // Redaction of what relates to an event.
+    "org.matrix.msc3912",
     // Mentions that are meant (v1.7).
     "org.matrix.msc3952_intentional_mentions",
     // Following relations of relations (v1.10).
     "org.matrix.msc3981",
-    // Reports of rooms (v1.13).
-    "org.matrix.msc4151",
     // Delayed events.
     "org.matrix.msc4140",
     "org.matrix.msc4140.stable",
+    // Reports of rooms (v1.13).
+    "org.matrix.msc4151",
     // Filtering of invitations.
     "org.matrix.msc4155",
     // The state after the timeline in `/sync` (v1.16).

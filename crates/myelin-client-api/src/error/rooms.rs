@@ -101,7 +101,9 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self(match error {
             SendError::NotInRoom { .. } => MatrixError::forbidden(format!("{error}.")),
-            SendError::NotAUser(_) => MatrixError::invalid_param(format!("{error}.")),
+            SendError::NotAUser(_) | SendError::RelationTypes => {
+                MatrixError::invalid_param(format!("{error}."))
+            }
             SendError::NoMembership => MatrixError::bad_json(format!("{error}.")),
             SendError::Join(error) => return error.into(),
             SendError::Invite(error) => return error.into(),

@@ -24,6 +24,7 @@ pub(super) async fn redact_event(api: ClientApi, client: Client<Raw>) -> Result<
         sender: &client.user,
         event_id: &event_id,
         reason: reason.as_deref(),
+        with_rel_types: &[],
         transaction: request::transaction(&client, 2, "redact"),
         acting: Some(ActingDevice {
             device: &client.device,

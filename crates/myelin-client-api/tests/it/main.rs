@@ -54,6 +54,7 @@ mod profile;
 mod push_rules;
 mod rate_limits;
 mod redact_event;
+mod redact_related;
 mod refresh_token;
 mod register;
 mod registration_token;

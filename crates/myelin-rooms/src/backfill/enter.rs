@@ -178,6 +178,7 @@ impl OpenRoom<'_> {
             let before = judged.piece.stored.as_ref().map(|stored| stored.status);
             self.write_event(row, before);
         }
+        self.take_along_late(&rows).await?;
         let inside: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         for (judged, entry) in entered.iter().filter(|(_, entry)| accepted(entry)) {
             let event = &judged.piece.event;

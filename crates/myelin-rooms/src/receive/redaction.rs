@@ -19,6 +19,7 @@ impl OpenRoom<'_> {
     ) -> Result<(), ReceiveError> {
         self.apply_early_redactions(&mut stored).await?;
         self.write_event(&stored, known_as);
+        self.take_along_late(&[stored]).await?;
         Ok(())
     }
 

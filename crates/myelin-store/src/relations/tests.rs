@@ -6,17 +6,17 @@ use crate::{
     threads::{self, Participant, Thread},
 };
 
-const ROOM: i64 = 7;
+pub(crate) const ROOM: i64 = 7;
 const MESSAGE: i64 = 50;
 const REACTION: i64 = 51;
-const ALICE: i64 = 60;
-const BOB: i64 = 61;
+pub(crate) const ALICE: i64 = 60;
+pub(crate) const BOB: i64 = 61;
 
 /// An event's number, its sender, and its relation to the event of another number.
-type Said<'a> = (i64, i64, Option<(&'a str, i64)>);
+pub(crate) type Said<'a> = (i64, i64, Option<(&'a str, i64)>);
 
 /// An event `$number` at the place of its number.
-fn event(number: i64, sender: i64, relation: Option<(&str, i64)>) -> StoredEvent {
+pub(crate) fn event(number: i64, sender: i64, relation: Option<(&str, i64)>) -> StoredEvent {
     let relates_to = relation.map(|(rel_type, parent)| {
         format!(
             r#""m.new_content":{{}},"m.relates_to":{{"event_id":"${parent}","key":"+","rel_type":"{rel_type}"}}"#
@@ -45,7 +45,7 @@ fn event(number: i64, sender: i64, relation: Option<(&str, i64)>) -> StoredEvent
 }
 
 /// Commits events one by one.
-async fn commit(store: &Store, events: &[Said<'_>]) {
+pub(crate) async fn commit(store: &Store, events: &[Said<'_>]) {
     for (number, sender, relation) in events {
         let event = event(*number, *sender, *relation);
         let mut writes = WriteSet::new();

@@ -1,0 +1,304 @@
+//! `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}` with `with_rel_types` (MSC3912): what
+//! relates to the redacted event is redacted as well.
+
+use myelin_store::jobs::{self, Claim};
+use myelin_testkit::{
+    Answer, Peer, PeerEvent, PeerRoom, TestServer, User, encode, text, three_modes, wait_until,
+};
+use serde_json::{Value, json};
+
+use crate::relations::{edit, relate};
+
+three_modes!(
+    takes_along_what_relates_by_these_types,
+    a_star_takes_everything_along,
+    an_edit_of_an_edit_is_none,
+    nothing_is_taken_along_unasked,
+    what_the_sender_may_not_redact_stays,
+    goes_on_after_a_restart,
+    a_repetition_takes_nothing_more,
+    who_has_left_redacts_nothing_more,
+    what_comes_later_from_another_server_is_taken_along,
+    refuses_bad_lists,
+);
+
+/// More than two slices.
+const MANY: usize = 40;
+
+async fn redact(user: &User, room: &str, event: &str, body: Value) -> Answer {
+    let path = format!(
+        "/rooms/{}/redact/{}/{}",
+        encode(room),
+        encode(event),
+        user.new_txn_id()
+    );
+    user.put(&path, body).await
+}
+
+async fn shown(user: &User, room: &str, event: &str) -> Value {
+    let path = format!("/rooms/{}/event/{}", encode(room), encode(event));
+    user.get(&path).await.ok()
+}
+
+async fn is_redacted(user: &User, room: &str, event: &str) -> bool {
+    let event = shown(user, room, event).await;
+    event["unsigned"].get("redacted_because").is_some()
+}
+
+/// Waits until there is nothing left to be done.
+async fn is_done(server: &TestServer) {
+    let store = server.stores().remove(0);
+    wait_until("no job is left", async || {
+        jobs::claim(&store, 1_000, 0, 0).await.unwrap() == Claim::Nothing
+    })
+    .await;
+}
+
+async fn assert_redacted(user: &User, room: &str, events: &[(&str, bool)]) {
+    for (event, wanted) in events {
+        let found = is_redacted(user, room, event).await;
+        assert_eq!(found, *wanted, "{}", shown(user, room, event).await);
+    }
+}
+
+async fn takes_along_what_relates_by_these_types(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    for key in ["with_rel_types", "org.matrix.msc3912.with_relations"] {
+        let event = alice.send(&room, "hello").await;
+        let other = alice.send(&room, "other").await;
+        let first = edit(&alice, &room, &event, "one").await;
+        let second = edit(&alice, &room, &event, "two").await;
+        let elsewhere = edit(&alice, &room, &other, "three").await;
+        let answer = relate(&alice, &room, &event, "m.thread").await;
+        let reference = relate(&alice, &room, &event, "m.reference").await;
+        let body = json!({key: ["m.replace", "m.reference"], "reason": "a slip"});
+        let redaction = redact(&alice, &room, &event, body).await.ok();
+        // The answer tells of the one that was asked for, which is done.
+        let because = &shown(&alice, &room, &event).await["unsigned"]["redacted_because"];
+        assert_eq!(because["event_id"], redaction["event_id"]);
+        is_done(server).await;
+        let events = [
+            (&*event, true),
+            (&first, true),
+            (&second, true),
+            (&reference, true),
+            (&answer, false),
+            (&other, false),
+            (&elsewhere, false),
+        ];
+        assert_redacted(&alice, &room, &events).await;
+        let because = &shown(&alice, &room, &first).await["unsigned"]["redacted_because"];
+        assert_eq!(because["sender"], alice.id);
+        let content = json!({"redacts": first, "reason": "a slip"});
+        assert_eq!(because["content"], content);
+    }
+}
+
+async fn a_star_takes_everything_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let before = alice.send(&room, "before").await;
+    let event = relate(&alice, &room, &before, "m.reference").await;
+    let mut related = Vec::new();
+    for rel_type in ["m.reference", "org.example.own"] {
+        related.push(relate(&alice, &room, &event, rel_type).await);
+    }
+    related.push(edit(&alice, &room, &event, "edited").await);
+    // What relates to what relates is not meant.
+    let farther = relate(&alice, &room, &related[0], "m.reference").await;
+    let body = json!({"with_rel_types": ["m.thread", "*"]});
+    redact(&alice, &room, &event, body).await.ok();
+    is_done(server).await;
+    for related in &related {
+        assert!(is_redacted(&alice, &room, related).await, "{related}");
+    }
+    let events = [(&*before, false), (&farther, false)];
+    assert_redacted(&alice, &room, &events).await;
+}
+
+async fn an_edit_of_an_edit_is_none(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    let event = bob.send(&room, "hello").await;
+    let first = edit(&bob, &room, &event, "one").await;
+    let of_edit = edit(&bob, &room, &first, "two").await;
+    // Nor is one by somebody else, though alice may redact it.
+    let of_others = edit(&alice, &room, &event, "three").await;
+    let body = json!({"with_rel_types": ["m.replace"]});
+    redact(&alice, &room, &event, body.clone()).await.ok();
+    is_done(server).await;
+    let events = [
+        (&*event, true),
+        (&first, true),
+        (&of_edit, false),
+        (&of_others, false),
+    ];
+    assert_redacted(&alice, &room, &events).await;
+    // Asked for by itself it takes along nothing, not even what it edits.
+    let event = bob.send(&room, "hello").await;
+    let first = edit(&bob, &room, &event, "one").await;
+    let of_edit = edit(&bob, &room, &first, "two").await;
+    redact(&alice, &room, &first, body).await.ok();
+    is_done(server).await;
+    let events = [(&*event, false), (&first, true), (&of_edit, false)];
+    assert_redacted(&alice, &room, &events).await;
+}
+
+async fn nothing_is_taken_along_unasked(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    for body in [
+        json!({}),
+        json!({"with_rel_types": []}),
+        json!({"with_rel_types": null}),
+        json!({"with_rel_types": ["m.thread"]}),
+    ] {
+        let event = alice.send(&room, "hello").await;
+        let edited = edit(&alice, &room, &event, "one").await;
+        redact(&alice, &room, &event, body).await.ok();
+        is_done(server).await;
+        assert!(!is_redacted(&alice, &room, &edited).await);
+    }
+}
+
+async fn what_the_sender_may_not_redact_stays(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    let event = bob.send(&room, "root").await;
+    let by_bob = relate(&bob, &room, &event, "m.thread").await;
+    let by_alice = relate(&alice, &room, &event, "m.thread").await;
+    let last = relate(&bob, &room, &event, "m.thread").await;
+    let body = json!({"with_rel_types": ["m.thread"]});
+    redact(&bob, &room, &event, body.clone()).await.ok();
+    is_done(server).await;
+    let events = [(&*by_bob, true), (&by_alice, false), (&last, true)];
+    assert_redacted(&alice, &room, &events).await;
+    // Who may, does.
+    redact(&alice, &room, &event, body).await.ok();
+    is_done(server).await;
+    assert!(is_redacted(&alice, &room, &by_alice).await);
+}
+
+async fn goes_on_after_a_restart(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event = alice.send(&room, "root").await;
+    let mut related = Vec::new();
+    for _ in 0..MANY {
+        related.push(relate(&alice, &room, &event, "m.thread").await);
+    }
+    let body = json!({"with_rel_types": ["m.thread"]});
+    redact(&alice, &room, &event, body).await.ok();
+    server.restart().await;
+    is_done(server).await;
+    for related in &related {
+        assert!(is_redacted(&alice, &room, related).await, "{related}");
+    }
+    // Each was redacted once.
+    let filter = encode(r#"{"types":["m.room.redaction"]}"#);
+    let query = format!("dir=b&limit=100&filter={filter}");
+    let page = alice.messages(&room, &query).await.ok();
+    assert_eq!(page["chunk"].as_array().unwrap().len(), MANY + 1);
+}
+
+async fn a_repetition_takes_nothing_more(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event = alice.send(&room, "root").await;
+    let path = format!("/rooms/{}/redact/{}/once", encode(&room), encode(&event));
+    let body = json!({"with_rel_types": ["m.replace"]});
+    let first = alice.put(&path, body.clone()).await.ok();
+    is_done(server).await;
+    let edited = edit(&alice, &room, &event, "late").await;
+    assert_eq!(alice.put(&path, body).await.ok(), first);
+    is_done(server).await;
+    assert!(!is_redacted(&alice, &room, &edited).await);
+}
+
+async fn who_has_left_redacts_nothing_more(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let bob = server.user("bob").await;
+    let room_id = alice.create_public_room().await;
+    bob.join(&room_id).await.ok();
+    let mut room = PeerRoom::joined(&peer, server, (&alice, &room_id), "carol").await;
+    let event = bob.send(&room_id, "root").await;
+    let body = json!({"with_rel_types": ["*"]});
+    redact(&bob, &room_id, &event, body).await.ok();
+    is_done(server).await;
+    bob.leave(&room_id).await.ok();
+    room = PeerRoom {
+        events: room.events,
+        ..PeerRoom::of(&peer, &alice, &room_id).await
+    };
+    let late = room.append(related(&room, &event, "m.reference"));
+    room.receive(server, &late).await;
+    is_done(server).await;
+    assert!(!is_redacted(&alice, &room_id, late.event_id.as_str()).await);
+}
+
+fn related(room: &PeerRoom, event: &str, rel_type: &str) -> PeerEvent {
+    let relates_to = json!({"rel_type": rel_type, "event_id": event});
+    let content = json!({"msgtype": "m.text", "body": "late", "m.relates_to": relates_to});
+    PeerEvent::new(&room.user("carol"), "m.room.message", content)
+}
+
+async fn what_comes_later_from_another_server_is_taken_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room_id = alice.create_public_room().await;
+    let mut room = PeerRoom::joined(&peer, server, (&alice, &room_id), "carol").await;
+    let event = alice.send(&room_id, "root").await;
+    let other = alice.send(&room_id, "other").await;
+    let body = json!({"with_rel_types": ["m.thread", "m.reference"], "reason": "all of it"});
+    redact(&alice, &room_id, &event, body).await.ok();
+    is_done(server).await;
+    for round in 0..2 {
+        let newest = PeerRoom::of(&peer, &alice, &room_id).await;
+        room.extremities = newest.extremities;
+        let mut late = Vec::new();
+        for (parent, rel_type) in [
+            (&event, "m.thread"),
+            (&event, "org.example.own"),
+            (&other, "m.thread"),
+        ] {
+            let said = room.append(related(&room, parent, rel_type));
+            room.receive(server, &said).await;
+            late.push(said.event_id.to_string());
+        }
+        wait_until("the late answer is redacted", async || {
+            is_redacted(&alice, &room_id, &late[0]).await
+        })
+        .await;
+        is_done(server).await;
+        let events = [(&*late[1], false), (&late[2], false)];
+        assert_redacted(&alice, &room_id, &events).await;
+        let because = &shown(&alice, &room_id, &late[0]).await["unsigned"]["redacted_because"];
+        assert_eq!(because["sender"], alice.id, "{round}");
+        assert_eq!(text(&because["content"], "reason"), "all of it");
+    }
+}
+
+async fn refuses_bad_lists(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event = alice.send(&room, "hello").await;
+    for (list, errcode) in [
+        (json!("m.replace"), "M_BAD_JSON"),
+        (json!([5]), "M_BAD_JSON"),
+        (json!(["x".repeat(256)]), "M_INVALID_PARAM"),
+        (json!(vec!["x"; 101]), "M_INVALID_PARAM"),
+    ] {
+        let answer = redact(&alice, &room, &event, json!({"with_rel_types": list})).await;
+        answer.refused(400, errcode);
+    }
+    assert!(!is_redacted(&alice, &room, &event).await);
+    let most = json!({"with_rel_types": vec!["x".repeat(255); 100]});
+    redact(&alice, &room, &event, most).await.ok();
+    is_done(server).await;
+}
