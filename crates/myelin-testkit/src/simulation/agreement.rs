@@ -17,6 +17,8 @@ struct Holding {
     /// The index of the server.
     index: usize,
     server: String,
+    /// The version of the room.
+    version: String,
     state: State,
     /// Each accepted event with those before it.
     events: Graph,
@@ -98,7 +100,7 @@ async fn compare(
     if are_apart(world, all, left, right).await {
         return Vec::new();
     }
-    let mut found = compare_states(room, left, right);
+    let mut found = compare_states(world, room, (left, right)).await;
     found.extend(missing_events(world, room, left, right).await);
     found.extend(missing_events(world, room, right, left).await);
     found
@@ -158,12 +160,15 @@ async fn holding(world: &World, room: &str, server: usize) -> Option<Holding> {
         let (events, joins) = accepted_events(world, room, server).await;
         let state = answer.body.as_array()?;
         let is_join = |event: &&Value| event["content"]["membership"] == "join";
+        let create = state.iter().find(|event| event["type"] == "m.room.create");
+        let version = create.and_then(|create| create["content"]["room_version"].as_str());
         let joined = state.iter().filter(is_join);
         let joined = joined.filter_map(|event| event["event_id"].as_str());
         return Some(Holding {
             joined: joined.map(str::to_owned).collect(),
             index: server,
             server: name.to_owned(),
+            version: version.unwrap_or("1").to_owned(),
             state: state.iter().filter_map(entry).collect(),
             events,
             joins,
@@ -207,20 +212,40 @@ pub(super) fn references(event: &Value, key: &str) -> Vec<String> {
         .collect()
 }
 
-fn compare_states(room: &str, left: &Holding, right: &Holding) -> Vec<String> {
+async fn compare_states(
+    world: &World,
+    room: &str,
+    (left, right): (&Holding, &Holding),
+) -> Vec<String> {
     let keys: BTreeSet<_> = left.state.keys().chain(right.state.keys()).collect();
-    keys.into_iter()
-        .filter(|key| left.state.get(*key) != right.state.get(*key))
-        .map(|key| {
-            format!(
-                "{room}: {key:?} is {:?} on {} and {:?} on {}",
-                left.state.get(key),
-                left.server,
-                right.state.get(key),
-                right.server,
-            )
-        })
-        .collect()
+    let mut found = Vec::new();
+    for key in keys {
+        let (here, there) = (left.state.get(key), right.state.get(key));
+        if here == there || stands_by_version_1(world, (left, right), (here, there)).await {
+            continue;
+        }
+        let (server, other) = (&left.server, &right.server);
+        found.push(format!(
+            "{room}: {key:?} is {here:?} on {server} and {there:?} on {other}"
+        ));
+    }
+    found
+}
+
+/// Whether only one of two servers has an event in the state of a room of version 1 because the other
+/// has soft-failed it. By the resolution of that version what only one side knows stands; but who
+/// soft-fails an event soft-fails what is built on it, too, and so never comes to resolve it.
+async fn stands_by_version_1(
+    world: &World,
+    (left, right): (&Holding, &Holding),
+    (here, there): (Option<&String>, Option<&String>),
+) -> bool {
+    let (event, other) = match (here, there) {
+        (Some(event), None) => (event, right),
+        (None, Some(event)) => (event, left),
+        _ => return false,
+    };
+    other.version == "1" && status(world, other.index, event).await == Some(Status::SoftFailed)
 }
 
 /// Events that one server has accepted and another lacks, though they come after all that its
