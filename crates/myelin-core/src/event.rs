@@ -18,12 +18,14 @@ use serde_json::value::RawValue as RawJsonValue;
 
 mod create;
 mod parse;
+mod policy;
 mod redact;
 mod sign;
 mod verify;
 
 pub use create::{NewEvent, create};
 pub use parse::parse;
+pub use policy::{POLICY, POLICY_KEY_ID, PolicyServer, is_exempt_from_policy};
 pub use redact::redact;
 pub use sign::add_signature;
 pub use verify::{PublicKeys, Verified, VerifyError, required_servers, signing_keys, verify};

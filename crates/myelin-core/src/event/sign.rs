@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Events nest one level deeper than their content.
-const DEPTH_MAX: usize = crate::json::DEPTH_MAX + 1;
+pub(super) const DEPTH_MAX: usize = crate::json::DEPTH_MAX + 1;
 
 /// The event with the server's signature beside those that it has.
 pub fn add_signature(
@@ -23,7 +23,7 @@ pub fn add_signature(
     let signature = server.key.sign_base64(to_canonical(&signed).as_bytes());
     let mut object = parse_object_within(event.json.as_bytes(), DEPTH_MAX)?;
     let empty = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
-    let wrong = EventError::WrongType {
+    let wrong = || EventError::WrongType {
         key: "signatures",
         expected: "an object of objects of strings",
     };
@@ -31,9 +31,14 @@ pub fn add_signature(
         .entry("signatures".to_owned())
         .or_insert_with(empty)
         .as_object_mut()
-        .ok_or(wrong)?;
-    let own = CanonicalJsonObject::from([(server.key.key_id().to_owned(), signature.into())]);
-    signatures.insert(server.name.to_string(), own.into());
+        .ok_or_else(wrong)?;
+    let own = signatures
+        .entry(server.name.to_string())
+        .or_insert_with(empty)
+        .as_object_mut()
+        .ok_or_else(wrong)?;
+    // A policy server of this name may have signed before.
+    own.insert(server.key.key_id().to_owned(), signature.into());
     Ok(Event {
         json: to_canonical(&object).into(),
         ..event.clone()

@@ -7,7 +7,7 @@ use ruma::{
     signatures::{VerificationError, required_server_signatures_to_verify_event, verify_event},
 };
 
-use super::{Event, EventError, rules_of};
+use super::{Event, EventError, POLICY_KEY_ID, rules_of};
 
 /// Server name to key id to public key.
 pub use ruma::signatures::PublicKeyMap as PublicKeys;
@@ -43,11 +43,15 @@ pub fn required_servers(
         .map_err(VerifyError::Signature)
 }
 
-/// The servers that have signed the event, or claim to, with the ids of the keys they have used.
+/// The servers that have signed the event, or claim to, with the ids of the keys they have used. The
+/// key of a policy server is not one of them: rooms name it, servers do not tell it.
 pub fn signing_keys(event: &Event) -> BTreeMap<String, Vec<String>> {
     let object = object_of(event).unwrap_or_default();
     let signatures = object.get("signatures").and_then(|found| found.as_object());
-    let keys_of = |keys: &CanonicalJsonObject| keys.keys().cloned().collect();
+    let keys_of = |keys: &CanonicalJsonObject| {
+        let keys = keys.keys().filter(|key| *key != POLICY_KEY_ID);
+        keys.cloned().collect()
+    };
     let signed_by = signatures.into_iter().flatten();
     signed_by
         .filter_map(|(server, keys)| Some((server.clone(), keys_of(keys.as_object()?))))

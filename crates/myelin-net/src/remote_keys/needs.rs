@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use myelin_core::{
-    event::{self, Event},
+    event::{self, Event, POLICY_KEY_ID},
     signing_key::SigningKey,
 };
 use myelin_store::signing_keys::SigningKeyRow;
@@ -69,7 +69,9 @@ fn signatures_of(json: &str) -> HashMap<String, Vec<String>> {
         return HashMap::new();
     };
     let ids = |(server, keys): (String, HashMap<String, String>)| {
-        let mut ids: Vec<_> = keys.into_keys().collect();
+        // Rooms name the key of their policy server; its server does not tell it.
+        let ids = keys.into_keys().filter(|id| id != POLICY_KEY_ID);
+        let mut ids: Vec<_> = ids.collect();
         ids.sort();
         (server, ids)
     };
