@@ -177,6 +177,7 @@ fn advance_settings(head: &mut Head, writes: &mut WriteSet, (event, kind): (Stat
             let is_open = says("history_visibility", "world_readable");
             open_rooms::upsert(writes, room, Aspect::Reading, is_open);
         }
+        kind if kind == head.policy_type => head.policy = event,
         _ => {}
     }
 }

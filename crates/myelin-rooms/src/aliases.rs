@@ -117,10 +117,10 @@ impl Rooms {
             if !decides && !self.may_delete(&mut room, &found, number).await? {
                 return Err(AliasError::NotYours(user.to_string()));
             }
-            aliases::delete(&mut room.writes, alias.as_str(), found.room);
             if decides {
-                self.disown(&mut room, alias, user).await?;
+                room = self.disown(room, alias, user).await?;
             }
+            aliases::delete(&mut room.writes, alias.as_str(), found.room);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

@@ -25,7 +25,7 @@ use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 pub(crate) use self::auth_state::auth_state;
 use self::auth_state::{auth_event_ids, auth_types, raw};
 use crate::{
-    SendOptions,
+    PolicyError, SendOptions,
     advance::{DEPTH_MAX, NewRow, advance_row, advance_state, deliver, log_event, newest},
     auth_graph,
     numbers::EventNumbers,
@@ -62,9 +62,38 @@ pub enum AppendError {
     /// The delayed event that it was to come from has been sent, cancelled or restarted meanwhile.
     #[error("the delayed event has been changed meanwhile")]
     DelayedEventChanged,
+    /// The room's policy server has not signed it.
+    #[error("{0}")]
+    Policy(Box<PolicyError>),
+    /// While the room's policy server was asked, the room has come to refuse it.
+    #[error("the room refuses the event now: {0}")]
+    Overtaken(String),
     /// The database failed.
     #[error("the room could not be read or written")]
     Store(#[from] StoreError),
+}
+
+impl AppendError {
+    /// Whether it is the room that refuses, or its policy server.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden(_) | Self::Policy(_) | Self::Overtaken(_)
+        )
+    }
+}
+
+impl From<PolicyError> for AppendError {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(Box::new(error))
+    }
+}
+
+/// An event that was appended, and the room in which it is the newest.
+pub(crate) struct Appended<'a> {
+    pub(crate) room: OpenRoom<'a>,
+    pub(crate) event: Arc<Event>,
+    pub(crate) number: i64,
 }
 
 /// What an event says, before it has a place in a room.
@@ -106,8 +135,9 @@ impl OpenRoom<'_> {
         Ok((*event.content.get() == *content).then(|| event.event_id.clone()))
     }
 
-    /// Builds an event on the head, authorises it and advances the head by it.
-    pub(crate) async fn append(
+    /// Builds an event on the head, authorises it and advances the head by it. No policy server is
+    /// asked: for a room that is being made, or that was asked whether it uses one.
+    pub(crate) async fn append_unasked(
         &mut self,
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {

@@ -4,7 +4,11 @@ use myelin_core::trie::StateKey;
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
-use crate::{Rooms, SendError, SendOptions, append::Draft, numbers::EventNumbers};
+use crate::{
+    Rooms, SendError, SendOptions,
+    append::{Appended, Draft},
+    numbers::EventNumbers,
+};
 
 /// A change of a state event that keeps what it does not name.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +83,7 @@ impl Rooms {
                 return Ok(None);
             };
             draft.content = content;
-            let (event, _) = room.append(&draft).await?;
+            let Appended { room, event, .. } = room.append(&draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(Some(event.event_id.clone()));
             }

@@ -290,13 +290,15 @@ impl Rooms {
                 continue;
             }
             let draft = self.initial_draft(create.creator, &state).await?;
-            room.append(&draft).await.map_err(|error| match error {
-                AppendError::Store(error) => CreateRoomError::Store(error),
-                error => CreateRoomError::InvalidState {
-                    event_type: state.event_type.clone(),
-                    error,
-                },
-            })?;
+            room.append_unasked(&draft)
+                .await
+                .map_err(|error| match error {
+                    AppendError::Store(error) => CreateRoomError::Store(error),
+                    error => CreateRoomError::InvalidState {
+                        event_type: state.event_type.clone(),
+                        error,
+                    },
+                })?;
         }
         Ok(())
     }

@@ -24,6 +24,8 @@ use parking_lot::Mutex;
 use ruma::{OwnedEventId, RoomVersionId};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
+use crate::numbers::policy_type;
+
 /// Most member events that a head remembers; more are forgotten together.
 const MEMBERS_MAX: usize = 1_024;
 /// Most rooms whose heads a node remembers.
@@ -42,6 +44,10 @@ pub(crate) struct Head {
     pub(crate) create: StateEvent,
     pub(crate) power_levels: StateEvent,
     pub(crate) join_rules: StateEvent,
+    /// What names the room's policy server.
+    pub(crate) policy: StateEvent,
+    /// The interned number of its type.
+    pub(crate) policy_type: i64,
     members: HashMap<i64, StateEvent>,
     /// State nodes of queued sets, which the database does not have yet.
     pub(crate) pending: state_nodes::PendingNodes,
@@ -97,11 +103,21 @@ impl Heads {
     }
 
     /// The place of a room that is being created, with its first head.
-    pub(crate) async fn lock_new(&self, row: rooms::Room, version: RoomVersionId) -> LockedHead {
+    pub(crate) async fn lock_new(
+        &self,
+        store: &Store,
+        row: rooms::Room,
+        version: RoomVersionId,
+    ) -> StoreResult<LockedHead> {
         let slot = self.slot(row.room);
         let mut guard = Arc::clone(&slot.head).lock_owned().await;
-        *guard = Some(Head::new(row, version, self.next_generation()));
-        LockedHead { slot, guard }
+        let policy_type = policy_type(store).await?;
+        *guard = Some(Head::new(
+            row,
+            version,
+            (self.next_generation(), policy_type),
+        ));
+        Ok(LockedHead { slot, guard })
     }
 
     /// Remembers that an event is this node's own, before its set is queued.
@@ -184,15 +200,18 @@ impl Heads {
         };
         let version = RoomVersionId::try_from(row.room_version.as_str())
             .map_err(|_| corrupt("a room version", &row.room_version))?;
-        let keys = [TYPE_CREATE, TYPE_POWER_LEVELS, TYPE_JOIN_RULES].map(|event_type| StateKey {
+        let policy_type = policy_type(store).await?;
+        let types = [TYPE_CREATE, TYPE_POWER_LEVELS, TYPE_JOIN_RULES, policy_type];
+        let keys = types.map(|event_type| StateKey {
             event_type,
             state_key: EMPTY_STRING,
         });
-        let mut head = Head::new(row, version, self.next_generation());
+        let mut head = Head::new(row, version, (self.next_generation(), policy_type));
         let mut found = head.find_state(store, &mut read, &keys).await?.into_iter();
         head.create = found.next().flatten();
         head.power_levels = found.next().flatten();
         head.join_rules = found.next().flatten();
+        head.policy = found.next().flatten();
         Ok(Some(head))
     }
 
@@ -220,7 +239,11 @@ impl LockedHead {
 }
 
 impl Head {
-    fn new(row: rooms::Room, version: RoomVersionId, generation: u64) -> Self {
+    fn new(
+        row: rooms::Room,
+        version: RoomVersionId,
+        (generation, policy_type): (u64, i64),
+    ) -> Self {
         Self {
             row,
             version,
@@ -228,6 +251,8 @@ impl Head {
             create: None,
             power_levels: None,
             join_rules: None,
+            policy: None,
+            policy_type,
             members: HashMap::new(),
             pending: HashMap::new(),
             pending_events: HashMap::new(),
@@ -277,6 +302,7 @@ impl Head {
             &mut self.create,
             &mut self.power_levels,
             &mut self.join_rules,
+            &mut self.policy,
         ];
         for place in places.into_iter().chain(self.members.values_mut()) {
             if place

@@ -23,6 +23,8 @@ mod notify;
 mod numbers;
 mod open_room;
 mod originals;
+mod policed;
+mod policy;
 mod receipts;
 mod receive;
 mod report;
@@ -73,6 +75,7 @@ pub use membership::{
 };
 pub use mutual_rooms::MutualRooms;
 pub use notify::{AskedEvent, Asks};
+pub use policy::PolicyError;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
 pub use receive::{Outcome, ReceiveError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
@@ -95,8 +98,8 @@ pub use verify::PduError;
 pub use visibility::{AccessError, EventNear, RoomView, Standing, VisibleEvent};
 
 use crate::{
-    acl::ServerAcls, backfill::Backfills, head::Heads, membership::RemoteWork, snapshot::AllHeld,
-    summary::RemoteRooms,
+    acl::ServerAcls, backfill::Backfills, head::Heads, membership::RemoteWork,
+    policy::PolicyServers, snapshot::AllHeld, summary::RemoteRooms,
 };
 
 /// The rooms of this server: use cases over the store, and the heads that they build on.
@@ -112,6 +115,7 @@ pub struct Rooms {
     remote: Arc<RemoteWork>,
     backfills: Arc<Backfills>,
     snapshots_held: AllHeld,
+    policy: Arc<PolicyServers>,
     /// The time of the newest create event, which the next one must not share.
     newest_creation_ms: Arc<AtomicU64>,
     /// How many local changes of power or membership resolutions have undone.
@@ -132,6 +136,7 @@ impl Rooms {
             remote: Arc::default(),
             backfills: Arc::default(),
             snapshots_held: AllHeld::default(),
+            policy: Arc::default(),
             newest_creation_ms: Arc::default(),
             undone_changes: Arc::default(),
         }

@@ -1,6 +1,7 @@
 //! From the names of the specification to the numbers of the store.
 
-use myelin_store::{Store, StoreResult};
+use myelin_core::event::POLICY;
+use myelin_store::{Store, StoreError, StoreResult};
 use ruma::{RoomId, UserId};
 
 use crate::Rooms;
@@ -46,4 +47,11 @@ impl Rooms {
 /// An id as it was interned. Ids are checked before they are: one that is none names nobody.
 pub(crate) fn parse<T: for<'a> TryFrom<&'a str>>(id: &[u8]) -> Option<T> {
     T::try_from(std::str::from_utf8(id).ok()?).ok()
+}
+
+/// The interned number of the type that names policy servers: it is none of those that are fixed.
+pub(crate) async fn policy_type(store: &Store) -> StoreResult<i64> {
+    let numbers = store.intern(&[POLICY.as_bytes()]).await?;
+    let number = numbers.first().copied();
+    number.ok_or(StoreError::Missing { table: "interned" })
 }

@@ -95,7 +95,7 @@ impl Rooms {
         Ok(OpenRoom {
             rooms: self,
             room_id,
-            locked: self.heads.lock_new(row, version).await,
+            locked: self.heads.lock_new(&self.store, row, version).await?,
             base: None,
             read: self.store.read(),
             writes: WriteSet::new(),
@@ -129,7 +129,49 @@ impl Rooms {
     }
 }
 
+/// A room that one use case has left, and comes back to.
+pub(crate) struct LeftRoom<'a> {
+    rooms: &'a Rooms,
+    room_id: &'a RoomId,
+    invites_all: bool,
+}
+
+impl<'a> LeftRoom<'a> {
+    /// Opens the room again, as it is now.
+    pub(crate) async fn open(self) -> Result<OpenRoom<'a>, StoreError> {
+        let room = self.rooms.open(self.room_id).await?;
+        let mut room = room.ok_or(StoreError::Missing { table: "rooms" })?;
+        room.invites_all = self.invites_all;
+        Ok(room)
+    }
+}
+
 impl<'a> OpenRoom<'a> {
+    /// Lets others have the room. What was entered into the set is given up.
+    pub(crate) fn leave(self) -> LeftRoom<'a> {
+        self.way_back()
+    }
+
+    /// How the room is opened again, should others get it.
+    pub(crate) fn way_back(&self) -> LeftRoom<'a> {
+        LeftRoom {
+            rooms: self.rooms,
+            room_id: self.room_id,
+            invites_all: self.invites_all,
+        }
+    }
+
+    /// Lets what was appended so far become durable by itself.
+    pub(crate) async fn queue_changes(self) -> Result<Self, StoreError> {
+        if !self.changed {
+            return Ok(self);
+        }
+        let (rooms, left) = (self.rooms, self.way_back());
+        let settled = rooms.settle(self.submit()?).await?;
+        settled.ok_or(StoreError::Contended)?;
+        left.open().await
+    }
+
     /// The room's id.
     pub(crate) fn id(&self) -> &'a RoomId {
         self.room_id

@@ -14,7 +14,11 @@ mod transaction;
 
 use std::sync::Arc;
 
-use myelin_core::{event::Event, resolution::ResolutionError, trie::Root};
+use myelin_core::{
+    event::{Event, PolicyServer},
+    resolution::ResolutionError,
+    trie::Root,
+};
 use myelin_store::{
     StoreError, WriteSet, deliveries,
     events::Status,
@@ -22,7 +26,12 @@ use myelin_store::{
 };
 use ruma::OwnedEventId;
 
-use crate::{ResolveError, Rooms, numbers::EventNumbers, open_room::OpenRoom};
+use crate::{
+    ResolveError, Rooms,
+    numbers::EventNumbers,
+    open_room::OpenRoom,
+    policy::{Advice, Standing},
+};
 
 pub(crate) use inbox::Place;
 pub(crate) use place::has_place;
@@ -74,9 +83,15 @@ impl Rooms {
     }
 
     /// As [`Rooms::receive_event`], for an event that this server is to send to the others in the
-    /// room, though it is not its own: a join that came by `send_join`.
-    pub async fn receive_for_others(&self, event: Event) -> Result<Outcome, ReceiveError> {
-        self.take_in(event, Along::Deliver).await
+    /// room, though it is not its own: a join that came by `send_join`. With the outcome comes the
+    /// event as it was stored, which may have got the signature of a policy server.
+    pub async fn receive_for_others(
+        &self,
+        event: Event,
+    ) -> Result<(Outcome, Arc<Event>), ReceiveError> {
+        let mut event = Arc::new(event);
+        let outcome = self.take_in_as(&mut event, Along::Deliver).await?;
+        Ok((outcome, event))
     }
 
     /// The same for an event that waits in the inbox, which it leaves in the same commit.
@@ -102,6 +117,14 @@ impl Rooms {
     }
 
     async fn take_in(&self, event: Event, along: Along<'_>) -> Result<Outcome, ReceiveError> {
+        self.take_in_as(&mut Arc::new(event), along).await
+    }
+
+    async fn take_in_as(
+        &self,
+        event: &mut Arc<Event>,
+        along: Along<'_>,
+    ) -> Result<Outcome, ReceiveError> {
         let numbers = EventNumbers::intern(
             &self.store,
             event.type_str(),
@@ -109,18 +132,37 @@ impl Rooms {
             event.state_key.as_deref(),
         )
         .await?;
-        let event = Arc::new(event);
+        let room_id = event.room_id.clone();
+        let mut advice = None;
         let mut attempts = self.store.attempts();
         loop {
-            let room = self.open(&event.room_id).await?;
-            let mut room = room.ok_or(ReceiveError::UnknownRoom)?;
-            let outcome = match room.receive(&event, numbers, along.told()).await? {
+            let mut room = self
+                .open(&room_id)
+                .await?
+                .ok_or(ReceiveError::UnknownRoom)?;
+            let arrival = Arrival {
+                numbers,
+                told: along.told(),
+                transaction: None,
+                delayed: None,
+                advice: advice.as_ref(),
+            };
+            let outcome = match room.receive(event, arrival).await? {
                 Received::Before(outcome) => {
                     drop(room);
                     self.take_out(along).await?;
                     return Ok(outcome);
                 }
-                Received::Now(outcome) => outcome,
+                Received::Unsigned(policy) => {
+                    let version = room.version()?;
+                    drop(room);
+                    let asked = self.seek_advice((policy, &version), event.clone());
+                    (*event, advice) = asked.await;
+                    // A room may have another policy server by now.
+                    attempts.conflict()?;
+                    continue;
+                }
+                Received::Now(outcome, _) => outcome,
             };
             match along {
                 Along::LeaveInbox(row) | Along::AcrossGap(Some(row), _) => {
@@ -179,10 +221,27 @@ impl Along<'_> {
     }
 }
 
-/// Whether an event was new.
-enum Received {
-    Now(Outcome),
+/// What is known of an event besides what it says.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) numbers: EventNumbers,
+    /// The state before it as its sender tells it, where events before it are missing.
+    pub(crate) told: Option<Root>,
+    /// The sending device and its transaction id, of an event of our own.
+    pub(crate) transaction: Option<(&'a str, &'a str)>,
+    /// The number of the delayed event that it was.
+    pub(crate) delayed: Option<i64>,
+    /// What the room's policy server says, if it was asked.
+    pub(crate) advice: Option<&'a Advice>,
+}
+
+/// What has become of an event.
+pub(crate) enum Received {
+    /// It was new, and has this number.
+    Now(Outcome, i64),
     Before(Outcome),
+    /// This policy server has to be asked first. Nothing was entered into the set.
+    Unsigned(PolicyServer),
 }
 
 impl OpenRoom<'_> {
@@ -196,12 +255,12 @@ impl OpenRoom<'_> {
     }
 
     /// Enters an event into the set, and moves the head by it if it is accepted.
-    async fn receive(
+    pub(crate) async fn receive(
         &mut self,
         event: &Arc<Event>,
-        numbers: EventNumbers,
-        told: Option<Root>,
+        arrival: Arrival<'_>,
     ) -> Result<Received, ReceiveError> {
+        let numbers = arrival.numbers;
         if !self.builds_on_head(event) {
             // What is queued would not be found, and this event may be among it.
             self.await_queued().await?;
@@ -210,8 +269,17 @@ impl OpenRoom<'_> {
         if let Some(outcome) = known.as_ref().and_then(outcome_before) {
             return Ok(Received::Before(outcome));
         }
-        let (root_before, missing) = self.root_before_or_told(event, told).await?;
-        let verdict = self.authorise(event, root_before).await?;
+        let (root_before, missing) = self.root_before_or_told(event, arrival.told).await?;
+        let mut verdict = self.authorise(event, root_before).await?;
+        if let authorise::Verdict::Allowed = verdict {
+            match self.standing_by_policy(event, arrival.advice).await? {
+                Standing::Recommended => {}
+                Standing::Unsigned(policy) => return Ok(Received::Unsigned(policy)),
+                Standing::NotRecommended(reason) => {
+                    verdict = authorise::Verdict::SoftFailed(reason);
+                }
+            }
+        }
         let number = match known {
             Some(known) => (known.event, Some(known.status)),
             None => (self.next_number().await?, None),
@@ -221,7 +289,7 @@ impl OpenRoom<'_> {
                 if !missing.is_empty() {
                     self.leave_gap(&missing)?;
                 }
-                self.place(event, (number, numbers), root_before).await?;
+                self.place(event, (number, arrival), root_before).await?;
                 Outcome::Accepted
             }
             authorise::Verdict::SoftFailed(reason) => {
@@ -236,7 +304,7 @@ impl OpenRoom<'_> {
                 Outcome::Rejected { reason }
             }
         };
-        Ok(Received::Now(outcome))
+        Ok(Received::Now(outcome, number.0))
     }
 }
 

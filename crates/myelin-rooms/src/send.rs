@@ -6,7 +6,7 @@ use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, UserId};
 use crate::{
     ActingDevice, AppendError, CanonicalAliasError, ClientTransaction, InviteError, JoinError,
     LeaveError, Rooms, SendOptions,
-    append::Draft,
+    append::{Appended, Draft},
     numbers::EventNumbers,
     open_room::OpenRoom,
     take_along::{Along, BadRelationTypes},
@@ -158,8 +158,12 @@ impl Rooms {
             if let Some(number) = self.answered(transaction.as_ref()).await? {
                 return self.event_id(number).await;
             }
-            let mut room = self.open_joined(send.room_id, &draft).await?;
-            let (event, number) = room.append(&draft).await?;
+            let room = self.open_joined(send.room_id, &draft).await?;
+            let Appended {
+                mut room,
+                event,
+                number,
+            } = room.append(&draft).await?;
             if let Some(along) = &along {
                 room.take_along(number, along).await?;
             }

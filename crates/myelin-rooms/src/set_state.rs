@@ -5,8 +5,12 @@ use myelin_core::membership::Membership;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, RoomId, UserId};
 
 use crate::{
-    InviteError, JoinError, LeaveError, Rooms, SendError, SendOptions, aliases::CANONICAL_ALIAS,
-    append::Draft, membership::AUTHORISED_VIA, numbers::EventNumbers, open_room::OpenRoom,
+    InviteError, JoinError, LeaveError, Rooms, SendError, SendOptions,
+    aliases::CANONICAL_ALIAS,
+    append::{Appended, Draft},
+    membership::AUTHORISED_VIA,
+    numbers::EventNumbers,
+    open_room::OpenRoom,
 };
 
 /// A state event to send.
@@ -63,7 +67,7 @@ impl Rooms {
                 let checked = self.check_canonical_alias(&mut room, &draft, asked).await?;
                 checked.map_err(SendError::CanonicalAlias)?;
             }
-            let (event, _) = room.append(&draft).await?;
+            let Appended { room, event, .. } = room.append(&draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(event.event_id.clone());
             }
@@ -107,7 +111,7 @@ impl Rooms {
                     error => SendError::Invite(error),
                 });
             }
-            let (event, _) = room.append(&draft).await?;
+            let Appended { room, event, .. } = room.append(&draft).await?;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(event.event_id.clone());
             }

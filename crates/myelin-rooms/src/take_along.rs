@@ -212,14 +212,14 @@ impl Rooms {
                 transaction: None,
                 options: SendOptions::default(),
             };
-            match room.append(&draft).await {
-                Ok(_) => {}
+            let room = match room.append(&draft).await {
+                Ok(appended) => appended.room,
                 Err(AppendError::Store(error)) => return Err(error),
                 Err(refused) => {
                     tracing::debug!(%sender, %room_id, event = found.id, %refused, "not redacted");
                     return Ok(());
                 }
-            }
+            };
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

@@ -6,6 +6,7 @@
 //! same room, with the rest of it.
 
 mod carried;
+mod close;
 mod levels;
 mod personal;
 
@@ -22,6 +23,7 @@ use ruma::{
 use self::carried::Kept;
 use crate::{
     AppendError, InitialState, Rooms,
+    append::Appended,
     create::{creators_rule, empty_row, room_id_is_random},
     open_room::OpenRoom,
 };
@@ -100,6 +102,7 @@ impl Rooms {
             attempts.conflict()?;
         };
         self.carry_rest(upgrade, &new, user).await?;
+        self.close_policed(upgrade, user).await?;
         Ok(new)
     }
 
@@ -110,24 +113,30 @@ impl Rooms {
         request: &Transaction,
     ) -> Result<Option<OwnedRoomId>, UpgradeError> {
         let mut old = self.open_old(upgrade, request.user).await?;
-        let kept = self.kept(&mut old).await?;
-        let carried = self.carried(&mut old, &kept).await?;
+        let is_policed = old.policy_server().await?.is_some();
+        let mut kept = self.kept(&mut old).await?;
         let version = &upgrade.version;
         let mut content = create_content(upgrade, &kept);
         // Before version 12 the id is chosen first, and the end of the old room can be named in
         // the new one; from then on the id follows from what the new one says.
         let event = if room_id_is_random(version) {
             let new_id = self.random_room_id()?;
-            let tombstone = self.entomb(&mut old, upgrade.user, &new_id).await?;
+            let tombstone;
+            (old, tombstone) = self.entomb(old, upgrade.user, &new_id).await?;
             if let Some(CanonicalJsonValue::Object(old)) = content.get_mut("predecessor") {
                 old.insert("event_id".to_owned(), tombstone.into());
             }
             self.first_event(upgrade.user, (version, Some(&new_id)), content)?
         } else {
             let event = self.first_event(upgrade.user, (version, None), content)?;
-            self.entomb(&mut old, upgrade.user, &event.room_id).await?;
+            (old, _) = self.entomb(old, upgrade.user, &event.room_id).await?;
             event
         };
+        if is_policed {
+            // Nobody held the room while its policy server was asked.
+            kept = self.kept(&mut old).await?;
+        }
+        let carried = self.carried(&mut old, &kept).await?;
         let new_id = event.room_id.clone();
         let numbers = self.store.intern(&[new_id.as_bytes()]).await?;
         let number = *numbers
@@ -148,11 +157,12 @@ impl Rooms {
             .chain(&last)
         {
             let draft = self.initial_draft(upgrade.user, event).await?;
-            new.append(&draft).await?;
+            new.append_unasked(&draft).await?;
         }
-        self.move_names(&mut old, &mut new, (upgrade.user, &kept))
-            .await?;
-        self.silence(&mut old, upgrade.user, &kept).await?;
+        self.move_names(&mut old, &mut new).await?;
+        if !is_policed {
+            self.close(&mut old, upgrade.user, &kept).await?;
+        }
         self.carry_personal(&mut new, request.user).await?;
         let now_ms = i64::try_from(self.server.now_ms()).unwrap_or(i64::MAX);
         transactions::insert(&mut new.writes, request, number, now_ms);
@@ -197,7 +207,7 @@ impl Rooms {
             let there = new.state_named(&event.event_type, &event.state_key).await?;
             if there.is_none() {
                 let draft = self.initial_draft(user_id, event).await?;
-                optional(new.append(&draft).await)?;
+                optional(new.append_unasked(&draft).await)?;
             }
         }
         Ok(self.settle(new.submit()?).await?.is_some())
@@ -216,18 +226,18 @@ impl Rooms {
     }
 
     /// Tells those in the old room where to go; its id.
-    async fn entomb(
+    async fn entomb<'a>(
         &self,
-        old: &mut OpenRoom<'_>,
+        old: OpenRoom<'a>,
         user: &UserId,
         new_id: &RoomId,
-    ) -> Result<String, UpgradeError> {
+    ) -> Result<(OpenRoom<'a>, String), UpgradeError> {
         let mut content = text("body", "This room has been replaced");
         content.insert("replacement_room".to_owned(), new_id.to_string().into());
         let tombstone = state("m.room.tombstone", "", content);
         let draft = self.initial_draft(user, &tombstone).await?;
-        let (event, _) = old.append(&draft).await?;
-        Ok(event.event_id.to_string())
+        let Appended { room, event, .. } = old.append(&draft).await?;
+        Ok((room, event.event_id.to_string()))
     }
 
     /// Gives the names of the old room, and its place in the directory, to the new one.
@@ -235,7 +245,6 @@ impl Rooms {
         &self,
         old: &mut OpenRoom<'_>,
         new: &mut OpenRoom<'_>,
-        (user, kept): (&UserId, &Kept),
     ) -> Result<(), UpgradeError> {
         let (from, to) = (old.number(), new.number());
         for (alias, found) in aliases::list_with_creators(&mut old.read, from, ALIASES_MAX).await? {
@@ -245,32 +254,7 @@ impl Rooms {
             directory::set_published(&mut old.writes, from, false);
             directory::publish_new(&mut new.writes, to);
         }
-        if kept.has_canonical_alias {
-            let nothing = state("m.room.canonical_alias", "", CanonicalJsonObject::new());
-            let draft = self.initial_draft(user, &nothing).await?;
-            optional(old.append(&draft).await)?;
-        }
         Ok(())
-    }
-
-    /// Lets nobody but moderators speak in the old room, or invite to it, if the user may say so.
-    async fn silence(
-        &self,
-        old: &mut OpenRoom<'_>,
-        user: &UserId,
-        kept: &Kept,
-    ) -> Result<(), UpgradeError> {
-        let levels = old.head().and_then(|head| crate::aliases::levels(head));
-        let (Some(before), Some(levels)) = (&kept.power_levels, levels) else {
-            return Ok(());
-        };
-        let silent = levels::of_old(before.clone(), &levels);
-        if silent == *before {
-            return Ok(());
-        }
-        let silent = state("m.room.power_levels", "", silent);
-        let draft = self.initial_draft(user, &silent).await?;
-        optional(old.append(&draft).await)
     }
 }
 
@@ -323,8 +307,8 @@ fn initial_state_of(
 /// What the rules do not allow is left undone.
 fn optional<T>(appended: Result<T, AppendError>) -> Result<(), UpgradeError> {
     match appended {
-        Ok(_) | Err(AppendError::Forbidden(_)) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) if !error.is_refusal() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

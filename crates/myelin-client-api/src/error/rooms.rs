@@ -1,5 +1,7 @@
 //! Failures of the use cases about rooms.
 
+mod policy;
+
 use http::StatusCode;
 use myelin_core::{event::EventError, json::JsonError};
 use myelin_http::MatrixError;
@@ -61,6 +63,8 @@ fn append(error: AppendError) -> MatrixError {
         AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),
+        AppendError::Policy(error) => policy::policy(*error),
+        AppendError::Overtaken(_) => MatrixError::forbidden(format!("{error}.")),
         AppendError::Store(error) => error.into(),
     }
 }

@@ -29,6 +29,7 @@ mod hostile_answers;
 mod joining_elsewhere;
 mod joins_cut_off;
 mod membership;
+mod policy_server;
 mod received_events;
 mod send_transaction_message;
 mod serving;

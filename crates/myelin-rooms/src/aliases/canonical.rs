@@ -138,19 +138,19 @@ impl Rooms {
     }
 
     /// Takes an alias that leads nowhere any more out of what the room calls itself. Where the
-    /// rules do not let the user, it stays.
-    pub(super) async fn disown(
+    /// rules do not let the user, or the policy server does not, it stays.
+    pub(super) async fn disown<'a>(
         &self,
-        room: &mut OpenRoom<'_>,
+        mut room: OpenRoom<'a>,
         alias: &RoomAliasId,
         user: &UserId,
-    ) -> Result<(), AliasError> {
+    ) -> Result<OpenRoom<'a>, AliasError> {
         let before = room.state_named(CANONICAL_ALIAS, "").await?;
         let Some(mut content) = before.and_then(|event| content_of(&event)) else {
-            return Ok(());
+            return Ok(room);
         };
         if !remove(&mut content, alias.as_str()) {
-            return Ok(());
+            return Ok(room);
         }
         let numbers = EventNumbers::intern(&self.store, CANONICAL_ALIAS, user, Some("")).await?;
         let draft = Draft {
@@ -162,8 +162,10 @@ impl Rooms {
             transaction: None,
             options: SendOptions::default(),
         };
+        let way_back = room.way_back();
         match room.append(&draft).await {
-            Ok(_) | Err(AppendError::Forbidden(_)) => Ok(()),
+            Ok(appended) => Ok(appended.room),
+            Err(error) if error.is_refusal() => Ok(way_back.open().await?),
             Err(AppendError::Store(error)) => Err(error.into()),
             Err(error) => Err(AliasError::Append(error)),
         }

@@ -7,7 +7,7 @@ use crate::open_room::OpenRoom;
 
 impl OpenRoom<'_> {
     /// Refuses to send a delayed event that is no longer what it was when it was taken up.
-    pub(super) async fn check_delayed(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
+    pub(crate) async fn check_delayed(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
         let Some(taken) = draft.options.delayed else {
             return Ok(());
         };
@@ -20,7 +20,7 @@ impl OpenRoom<'_> {
     }
 
     /// Ends the delayed event in the set that adds what has become of it.
-    pub(super) fn end_delayed(&mut self, draft: &Draft<'_>, number: i64) {
+    pub(crate) fn end_delayed(&mut self, draft: &Draft<'_>, number: i64) {
         if let Some(delayed) = draft.options.delayed {
             let at_ms = self.now_ms();
             let outcome = Outcome::Sent(number);

@@ -9,7 +9,7 @@ use crate::open_room::OpenRoom;
 
 impl OpenRoom<'_> {
     /// Refuses an invitation that the local user whom it is for has blocked; however it is made.
-    pub(super) async fn check_invitation(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
+    pub(crate) async fn check_invitation(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
         let (Some(target), Some(user)) = (draft.state_key, draft.numbers.state_key) else {
             return Ok(());
         };

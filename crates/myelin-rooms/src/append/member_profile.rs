@@ -10,7 +10,7 @@ impl OpenRoom<'_> {
     /// The draft's content with the profile of the local user whom it joins or invites, where it
     /// does not bring its own. The set then expects that profile, so no event carries an older one
     /// past the job that brings a new one into all rooms.
-    pub(super) async fn with_profile(
+    pub(crate) async fn with_profile(
         &mut self,
         draft: &Draft<'_>,
     ) -> Result<CanonicalJsonObject, StoreError> {

@@ -11,7 +11,7 @@ impl OpenRoom<'_> {
     /// Refuses a second annotation of the same kind by the same user (spec: "Avoiding duplicate
     /// annotations"), and a thread that would start from an event which itself belongs to another
     /// (spec: "Validation of `m.thread` relationships"). What other servers send is not asked.
-    pub(super) async fn check_relation(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
+    pub(crate) async fn check_relation(&mut self, draft: &Draft<'_>) -> Result<(), AppendError> {
         let Some(relation) = Relation::of_content(&draft.content) else {
             return Ok(());
         };

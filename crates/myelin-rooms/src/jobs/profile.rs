@@ -46,14 +46,14 @@ impl Rooms {
                 transaction: None,
                 options: SendOptions::default(),
             };
-            match room.append(&draft).await {
-                Ok(_) => {}
+            let room = match room.append(&draft).await {
+                Ok(appended) => appended.room,
                 Err(AppendError::Store(error)) => return Err(error),
                 Err(refused) => {
                     tracing::debug!(%user, %room_id, %refused, "the profile stays as it is");
                     return Ok(());
                 }
-            }
+            };
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

@@ -85,7 +85,7 @@ impl Rooms {
                     .await?;
                 return Ok(self.remember_alone(transaction.as_ref(), number).await?);
             }
-            room.append(&draft).await?;
+            room = room.append(&draft).await?.room;
             self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
@@ -112,8 +112,8 @@ impl Rooms {
         };
         let mut attempts = self.store.attempts();
         loop {
-            let mut room = self.open(room_id).await?.ok_or_else(refused)?;
-            room.append(draft).await?;
+            let room = self.open(room_id).await?.ok_or_else(refused)?;
+            let room = room.append(draft).await?.room;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

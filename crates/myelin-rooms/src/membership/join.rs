@@ -96,11 +96,11 @@ impl Rooms {
                 return Ok(self.remember_alone(transaction.as_ref(), number).await?);
             }
             if let Some(signed) = join.third_party_signed {
-                self.accept_third_party_invite(&mut room, (join.user, draft.numbers), signed)
-                    .await?;
+                let user = (join.user, draft.numbers);
+                room = self.accept_third_party_invite(room, user, signed).await?;
             }
             self.prepare_join(&mut room, &mut draft, join.guest).await?;
-            room.append(&draft).await?;
+            room = room.append(&draft).await?.room;
             if self.is_replaced_by(&mut room).await? {
                 self.carry_personal(&mut room, draft.numbers.sender).await?;
             }

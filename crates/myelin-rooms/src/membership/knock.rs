@@ -52,7 +52,7 @@ impl Rooms {
             if room.standing(&draft).await?.is_some() {
                 return Ok(());
             }
-            room.append(&draft).await?;
+            room = room.append(&draft).await?.room;
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());
             }

@@ -75,7 +75,7 @@ impl Rooms {
                 return Ok(self.remember_alone(transaction.as_ref(), number).await?);
             }
             self.prepare_leave(&mut room, &draft).await?;
-            room.append(&draft).await?;
+            room = room.append(&draft).await?.room;
             self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {
                 return Ok(());

@@ -95,7 +95,7 @@ impl Rooms {
             if room.standing(&draft).await?.is_some() {
                 return Ok(());
             }
-            room.append(&draft).await?;
+            room = room.append(&draft).await?.room;
             let number = room.number();
             self.remember(&mut room.writes, transaction.as_ref(), number);
             if self.settle(room.submit()?).await?.is_some() {

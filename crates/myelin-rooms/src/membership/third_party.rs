@@ -17,23 +17,22 @@ struct Invitation {
 impl Rooms {
     /// Turns the invitation that the token names into one for this user, sent by who sent the
     /// first: the rules check that the identity server has signed for the user.
-    pub(super) async fn accept_third_party_invite(
+    pub(super) async fn accept_third_party_invite<'a>(
         &self,
-        room: &mut OpenRoom<'_>,
+        mut room: OpenRoom<'a>,
         (user, numbers): (&UserId, EventNumbers),
         signed: &CanonicalJsonObject,
-    ) -> Result<(), JoinError> {
+    ) -> Result<OpenRoom<'a>, JoinError> {
         let membership = room.membership(numbers.sender).await?;
         if !matches!(membership, Membership::Leave | Membership::Knock) {
-            return Ok(());
+            return Ok(room);
         }
-        let pending = self.pending_invite(room, (user, signed)).await?;
+        let pending = self.pending_invite(&mut room, (user, signed)).await?;
         let pending = pending.filter(|(inviter, _)| self.server.is_local(inviter));
         let (inviter, content) =
             pending.ok_or_else(|| JoinError::NoThirdPartyInvite(user.to_string()))?;
         let draft = self.member_draft((&inviter, user), content).await?;
-        room.append(&draft).await?;
-        Ok(())
+        Ok(room.append(&draft).await?.room)
     }
 
     /// Who has sent the invitation that an identity server's signature is for, and the content of

@@ -8,7 +8,13 @@
 mod help;
 mod leases;
 
-use std::{collections::BTreeSet, error::Error, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    error::Error,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use myelin_core::event::Event;
 use myelin_store::{
@@ -202,13 +208,7 @@ impl Rooms {
         let mut stuck = self.verify_batch(place, batch).await?;
         loop {
             let before = stuck.len();
-            let mut left = Vec::new();
-            for waiting in stuck {
-                let taken = self
-                    .receive_waiting(&waiting.event, &waiting.received)
-                    .await;
-                left.extend(still_missing(taken)?.map(|_| waiting));
-            }
+            let left = self.take_in_turn(place, stuck).await?;
             if left.is_empty() {
                 return Ok(());
             }
@@ -242,6 +242,24 @@ impl Rooms {
             self.drop_all(&kept_out).await?;
         }
         Ok(through)
+    }
+
+    /// Enters those of a batch that have all they need; the others.
+    async fn take_in_turn(&self, place: &Place, batch: Vec<Waiting>) -> StoreResult<Vec<Waiting>> {
+        let mut left = Vec::new();
+        let mut waits: VecDeque<_> = batch.into();
+        let mut is_ahead = false;
+        while let Some(waiting) = waits.pop_front() {
+            if !is_ahead {
+                let next = waits.iter().chain([&waiting]).map(|next| &next.event);
+                is_ahead = self.ask_ahead((place.room, &place.version), next).await?;
+            }
+            let taken = self
+                .receive_waiting(&waiting.event, &waiting.received)
+                .await;
+            left.extend(still_missing(taken)?.map(|_| waiting));
+        }
+        Ok(left)
     }
 
     /// Those of a batch that are events of the room; the others are dropped, or wait for keys.

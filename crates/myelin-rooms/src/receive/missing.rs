@@ -254,6 +254,8 @@ impl Rooms {
             if held.len() == before {
                 break;
             }
+            self.ask_ahead((place.room, &place.version), held.values())
+                .await?;
             let left = self.receive_in_order(held.into_values().collect()).await?;
             let left = left.into_iter();
             held = left.map(|event| (event.event_id.clone(), event)).collect();

@@ -15,7 +15,7 @@ use myelin_store::{
 };
 use ruma::OwnedEventId;
 
-use super::{ReceiveError, ends::Ends};
+use super::{Arrival, ReceiveError, ends::Ends};
 use crate::{
     Pending,
     advance::{
@@ -289,9 +289,10 @@ impl OpenRoom<'_> {
     pub(super) async fn place(
         &mut self,
         event: &Arc<Event>,
-        ((number, known_as), numbers): (Number, EventNumbers),
+        ((number, known_as), arrival): (Number, Arrival<'_>),
         root_before: Root,
     ) -> Result<(), ReceiveError> {
+        let numbers = arrival.numbers;
         self.enter_graph(event, ((number, known_as), numbers))
             .await?;
         let key = (event.type_str(), event.state_key.as_deref());
@@ -325,9 +326,12 @@ impl OpenRoom<'_> {
             number,
             numbers,
             root_before: Bytes::from(root_before.to_bytes()),
-            transaction: None,
+            transaction: arrival.transaction,
         };
-        let stored = newest(head, event, row);
+        let stored = StoredEvent {
+            delayed: arrival.delayed,
+            ..newest(head, event, row)
+        };
         log_event(writes, head, number);
         self.write_with_redaction(stored, known_as).await?;
         self.heed(event, number).await

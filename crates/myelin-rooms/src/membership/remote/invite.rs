@@ -14,7 +14,10 @@ use super::{
     RemoteError,
     join::{KEYS_WITHIN, TEMPLATE_LIMITS, is_same_event},
 };
-use crate::{Outcome, ReceiveError, Rooms, append::Draft, membership::InviteError};
+use crate::{
+    AppendError, Outcome, ReceiveError, Rooms, append::Draft, membership::InviteError,
+    policy::OWN_WITHIN,
+};
 
 /// The most bytes of state that go with an invitation (CVE-2023-32323).
 const STATE_BYTES_MAX: usize = 256 * 1024;
@@ -40,8 +43,8 @@ impl Rooms {
         let signed = signed.map_err(InviteError::Remote)?;
         let id = signed.event_id.clone();
         match self.receive_for_others(signed).await {
-            Ok(Outcome::Accepted) => Ok(id),
-            Ok(Outcome::SoftFailed { reason } | Outcome::Rejected { reason }) => {
+            Ok((Outcome::Accepted, _)) => Ok(id),
+            Ok((Outcome::SoftFailed { reason } | Outcome::Rejected { reason }, _)) => {
                 Err(InviteError::Overtaken(reason))
             }
             Err(ReceiveError::Store(error)) => Err(error.into()),
@@ -58,6 +61,7 @@ impl Rooms {
         let version = room.version()?;
         let content = draft.content.clone();
         let (event, _) = room.build(draft, content).await?;
+        let policy = room.policy_server().await?;
         let head = room.head().ok_or_else(refused)?;
         let at = (head.row.room, head.row.root.clone());
         let told = self.told_state(&mut room.read, (at.0, &at.1)).await?;
@@ -73,6 +77,13 @@ impl Rooms {
                 state.push(pdu);
             }
         }
+        let event = match policy {
+            Some(policy) => {
+                let asked = self.ask_policy_server((&policy, &version), &event, OWN_WITHIN);
+                asked.await.map_err(AppendError::from)?
+            }
+            None => event,
+        };
         Ok(Offer {
             event,
             version,

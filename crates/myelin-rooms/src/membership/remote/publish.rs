@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use myelin_core::{
-    event::Event,
+    event::{Event, POLICY},
     membership::Membership,
     trie::{TYPE_MEMBER, WELL_KNOWN_TYPES},
 };
@@ -291,6 +291,9 @@ impl OpenRoom<'_> {
             let event = snapshot.setting(name).cloned().map(Arc::new);
             enter_setting(head, &mut self.writes, (event, *event_type));
         }
+        let policy = snapshot.setting(POLICY).cloned().map(Arc::new);
+        let policy_type = head.policy_type;
+        enter_setting(head, &mut self.writes, (policy, policy_type));
         for (member, event) in &members.own {
             head.remember_member(member.user, Some(Arc::clone(event)));
             let before = memberships::find(&mut self.read, member.room, member.user).await?;

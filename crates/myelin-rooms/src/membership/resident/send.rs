@@ -1,7 +1,7 @@
 //! Member events that users of other servers have made of our templates (spec: `send_join`,
 //! `send_leave`, `send_knock`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use myelin_core::{
     event::{self, Event},
@@ -63,9 +63,12 @@ impl Rooms {
             .verify(&[&raw], (&version, sent.room_id), KEYS_WITHIN)
             .await;
         let event = verified.pop().unwrap_or(Ok(event))?;
-        match self.receive_for_others(event.clone()).await? {
-            Outcome::Accepted => Ok(SentMember { event, version }),
-            Outcome::SoftFailed { reason } | Outcome::Rejected { reason } => {
+        match self.receive_for_others(event).await? {
+            (Outcome::Accepted, event) => Ok(SentMember {
+                event: Arc::unwrap_or_clone(event),
+                version,
+            }),
+            (Outcome::SoftFailed { reason } | Outcome::Rejected { reason }, _) => {
                 Err(HandshakeError::Refused(reason))
             }
         }
