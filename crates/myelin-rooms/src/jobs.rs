@@ -6,7 +6,12 @@
 mod leave_all;
 mod profile;
 
-use std::{error::Error, future::ready, pin::pin, time::Duration};
+use std::{
+    error::Error,
+    future::{pending, ready},
+    pin::pin,
+    time::Duration,
+};
 
 use myelin_core::membership::Membership;
 use myelin_store::{
@@ -25,13 +30,16 @@ const SLICE: i64 = 16;
 const LEASE_MS: i64 = 30_000;
 /// The clock is looked at this often while jobs wait for their time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After so many looks at the clock the database is asked again.
+const LOOKS: u32 = 5;
 /// The longest pause between two attempts.
 const BACK_OFF_MAX_MS: i64 = 300_000;
 
 /// What there was to do.
 enum Found {
     Work,
-    Later,
+    /// Something is due then, which nobody will wake us for.
+    Later(i64),
     Nothing,
 }
 
@@ -49,16 +57,16 @@ impl Rooms {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn Error, "jobs must wait");
-                    Found::Later
+                    Found::Later(self.now_ms())
                 }
             };
             let next = async {
                 match found {
                     Found::Work => ready(()).await,
-                    Found::Later => tokio::select! {
+                    Found::Later(due_ms) => tokio::select! {
                         biased;
                         () = watch.changed_since(mark) => {}
-                        () = sleep(LOOK_EVERY) => {}
+                        () = self.await_due(Some(due_ms)) => {}
                     },
                     Found::Nothing => watch.changed_since(mark).await,
                 }
@@ -71,6 +79,21 @@ impl Rooms {
         }
     }
 
+    /// Waits until this time, on the clock that is handed in: looking at it costs no statement.
+    /// After a few looks it returns in any case, for another node may have changed what is due.
+    /// Never returns where nothing is.
+    pub(crate) async fn await_due(&self, due_ms: Option<i64>) {
+        let Some(due_ms) = due_ms else {
+            return pending().await;
+        };
+        for _ in 0..LOOKS {
+            sleep(LOOK_EVERY).await;
+            if due_ms <= self.now_ms() {
+                return;
+            }
+        }
+    }
+
     async fn work_one_slice(&self, holder: &mut Option<i64>) -> StoreResult<Found> {
         let holder = match *holder {
             Some(holder) => holder,
@@ -78,7 +101,7 @@ impl Rooms {
         };
         match jobs::claim(&self.store, holder, self.now_ms(), LEASE_MS).await? {
             Claim::Job(job) => self.work(job).await.map(|()| Found::Work),
-            Claim::Later(_) => Ok(Found::Later),
+            Claim::Later(due_ms) => Ok(Found::Later(due_ms)),
             Claim::Nothing => Ok(Found::Nothing),
         }
     }

@@ -81,15 +81,16 @@ impl Rooms {
             let started = self
                 .start_rooms((&mut leases, &helpers), &mut work, &mut busy)
                 .await;
-            let waits = started.unwrap_or_else(|error| {
+            let due_ms = started.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn Error, "the inbox must wait");
-                true
+                Some(self.now_ms())
             });
             let look_again = async {
                 tokio::select! {
                     biased;
                     () = watch.changed_since(mark) => {}
-                    () = sleep(LOOK_EVERY), if waits => {}
+                    () = helpers.helped() => {}
+                    () = self.await_due(due_ms) => {}
                 }
             };
             tokio::select! {
@@ -112,21 +113,21 @@ impl Rooms {
         leases.release(&self.store).await;
     }
 
-    /// Begins to work on rooms that have something to be done. True: something is left that
-    /// nobody will wake us for.
+    /// Begins to work on rooms that have something to be done. The answer is when something that
+    /// nobody will wake us for is due: later, or now where another node has the room.
     async fn start_rooms(
         &self,
         (leases, helpers): (&mut Leases, &Arc<Helpers>),
         work: &mut JoinSet<(i64, StoreResult<()>)>,
         busy: &mut BTreeSet<i64>,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<Option<i64>> {
         let now_ms = self.now_ms();
         let mut read = self.store.read();
         let limit = i64::try_from(2 * ROOMS_MAX).unwrap_or(i64::MAX);
         let in_work: Vec<i64> = busy.iter().copied().collect();
         for room in inbox::list_rooms(&mut read, now_ms, &in_work, limit).await? {
             if busy.len() >= ROOMS_MAX {
-                return Ok(false);
+                return Ok(None);
             }
             if !leases.hold(&self.store, room, now_ms).await? {
                 continue;
@@ -138,7 +139,7 @@ impl Rooms {
         if busy.is_empty() {
             self.forget_transactions(now_ms).await?;
         }
-        Ok(inbox::next_due(&mut read).await?.is_some())
+        inbox::next_due(&mut read).await
     }
 
     async fn forget_transactions(&self, now_ms: i64) -> StoreResult<()> {

@@ -17,7 +17,7 @@ use myelin_store::{
 };
 use parking_lot::Mutex;
 use ruma::OwnedServerName;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 
 use super::{Place, Waiting, still_missing};
 use crate::{ReceiveError, Rooms, numbers::parse, receive::missing::Asked};
@@ -41,6 +41,8 @@ type Key = (i64, i64);
 pub(super) struct Helpers {
     queues: Mutex<BTreeMap<Key, Queue>>,
     tasks: Mutex<JoinSet<()>>,
+    /// Told after each event: it may be due again, or others that waited for it.
+    helped: Notify,
 }
 
 #[derive(Default)]
@@ -110,6 +112,11 @@ impl Helpers {
         // A panic was reported where it happened.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
+    }
+
+    /// Returns once an event was helped since the last call, whatever came of it.
+    pub(super) async fn helped(&self) {
+        self.helped.notified().await;
     }
 
     /// Cuts off what is under way, and gives back what was not helped.
@@ -184,6 +191,9 @@ impl Rooms {
             if let Err(error) = self.help(&place, waiting).await {
                 let room = place.room;
                 tracing::warn!(room, error = &error as &dyn Error, "an event must wait");
+            }
+            if let Some(helpers) = helpers.upgrade() {
+                helpers.helped.notify_one();
             }
         }
     }
