@@ -81,6 +81,7 @@ impl ClientApi {
             app.server.clone(),
             app.store.clone(),
             app.federation.clone(),
+            app.outbound.clone(),
         );
         let syncs = Syncs::new(rooms.clone());
         Self {

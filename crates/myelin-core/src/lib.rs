@@ -8,6 +8,7 @@ pub mod client_event;
 pub mod encryption_keys;
 pub mod environment;
 pub mod event;
+mod foreign_base64;
 pub mod glob;
 pub mod ids;
 pub mod invite_permission;
@@ -21,6 +22,7 @@ pub mod server;
 pub mod server_acl;
 pub mod signing_key;
 pub mod snapshot;
+pub mod third_party_invite;
 pub mod transaction;
 pub mod trie;
 

@@ -8,7 +8,7 @@ use std::sync::{
 use http::{Method, request::Parts};
 use myelin_accounts::{AccountSettings, Session};
 use myelin_core::server::Server;
-use myelin_net::Federation;
+use myelin_net::{Federation, Outbound};
 use myelin_store::{Store, StoreResult};
 use ruma::ServerName;
 
@@ -66,6 +66,8 @@ pub struct App {
     pub store: Store,
     /// The way to other servers.
     pub federation: Federation,
+    /// The way to others than servers.
+    pub outbound: Outbound,
     /// Who may register, and how passwords are hashed.
     pub accounts: Arc<AccountSettings>,
     /// What the operator set.
@@ -85,7 +87,7 @@ impl App {
         store: Store,
         accounts: Arc<AccountSettings>,
         settings: HttpSettings,
-        federation: Federation,
+        (federation, outbound): (Federation, Outbound),
     ) -> Self {
         store.keep_time(server.clock.clone());
         let request_ids = Arc::new(RequestIds {
@@ -96,6 +98,7 @@ impl App {
             server,
             store,
             federation,
+            outbound,
             accounts,
             limiter: Arc::new(Limiter::new(settings.rate_limits.clone())),
             settings: Arc::new(settings),

@@ -64,6 +64,14 @@ impl Dialer {
         Self { internet, guard }
     }
 
+    /// A connection to the target without TLS.
+    pub(crate) async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, DialError> {
+        let addresses = self.addresses(&target.host).await?;
+        time::timeout(CONNECT_TIMEOUT, self.connect(target, &addresses))
+            .await
+            .map_err(|_| DialError::TimedOut(target.to_string()))?
+    }
+
     /// A TLS connection to the target, whose certificate must be for `name`: a host name, or an
     /// address without brackets.
     pub(crate) async fn dial_tls(

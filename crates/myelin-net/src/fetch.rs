@@ -3,15 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::time;
 use url::{Host, Url};
 
-use crate::dialer::{DialError, Dialer, Target};
+use crate::{
+    dialer::{DialError, Dialer, Target},
+    internet::Socket,
+};
 
 /// The name that this program gives itself in requests.
 pub(crate) const USER_AGENT: &str = concat!("Myelin/", env!("CARGO_PKG_VERSION"));
@@ -30,6 +33,14 @@ pub(crate) struct Patience {
     pub(crate) redirects: usize,
     /// The most bytes of the body.
     pub(crate) bytes: usize,
+}
+
+/// What is asked, wherever it leads.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// What came at the end of the redirects.
@@ -57,11 +68,13 @@ pub(crate) enum FetchError {
     Redirects(String),
 }
 
-/// Fetches pages over HTTPS.
+/// Fetches pages.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     dialer: Dialer,
     tls: Arc<ClientConfig>,
+    /// Whether addresses may be `http`, too.
+    lets_plain: bool,
 }
 
 impl Fetcher {
@@ -71,48 +84,72 @@ impl Fetcher {
         Self {
             dialer,
             tls: Arc::new(tls),
+            lets_plain: false,
+        }
+    }
+
+    /// The same, for addresses that are `http` as well.
+    pub(crate) fn with_plain_http(self) -> Self {
+        Self {
+            lets_plain: true,
+            ..self
         }
     }
 
     /// The page at an address, or where that leads.
     pub(crate) async fn get(&self, url: Url, patience: Patience) -> Result<Page, FetchError> {
-        let host = host_of(&url);
-        let follow = async {
-            let mut url = url;
-            for _ in 0..=patience.redirects {
-                let hop = self.hop(&url, patience.bytes);
-                let page = time::timeout(patience.hop, hop)
-                    .await
-                    .map_err(|_| FetchError::TimedOut(host_of(&url)))??;
-                match next_hop(&url, &page) {
-                    Some(next) => url = next,
-                    None => return Ok(page),
-                }
-            }
-            Err(FetchError::Redirects(host.clone()))
+        let json = HeaderValue::from_static("application/json");
+        let errand = Errand {
+            method: Method::GET,
+            headers: HeaderMap::from_iter([(header::ACCEPT, json)]),
+            body: Bytes::new(),
         };
-        time::timeout(patience.whole, follow)
-            .await
-            .map_err(|_| FetchError::TimedOut(host.clone()))?
+        self.send(url, &errand, patience).await
     }
 
-    async fn hop(&self, url: &Url, bytes_max: usize) -> Result<Page, FetchError> {
-        let name = match url.host() {
-            _ if url.scheme() != "https" => None,
-            Some(Host::Domain(name)) => Some(name.to_owned()),
-            Some(Host::Ipv4(address)) => Some(address.to_string()),
-            Some(Host::Ipv6(address)) => Some(address.to_string()),
-            None => None,
-        };
-        let name = name.ok_or_else(|| FetchError::NotHttps(host_of(url)))?;
-        let target = Target {
-            host: name.clone(),
-            port: url.port().unwrap_or(443),
-        };
-        let stream = self
-            .dialer
-            .dial_tls(&target, &name, self.tls.clone())
-            .await?;
+    /// The answer to an errand. Only what changes nothing is done again where a redirect leads, and
+    /// no other site is told who asks.
+    pub(crate) async fn send(
+        &self,
+        url: Url,
+        errand: &Errand,
+        patience: Patience,
+    ) -> Result<Page, FetchError> {
+        let host = host_of(&url);
+        let followed = time::timeout(patience.whole, self.follow(url, errand, &patience)).await;
+        followed.map_err(|_| FetchError::TimedOut(host))?
+    }
+
+    async fn follow(
+        &self,
+        mut url: Url,
+        errand: &Errand,
+        patience: &Patience,
+    ) -> Result<Page, FetchError> {
+        let (host, first) = (host_of(&url), url.origin());
+        for _ in 0..=patience.redirects {
+            let request = request(&url, errand, url.origin() == first);
+            let hop = self.hop(&url, request, patience.bytes);
+            let page = time::timeout(patience.hop, hop)
+                .await
+                .map_err(|_| FetchError::TimedOut(host_of(&url)))??;
+            let next = next_hop(&url, &page).filter(|_| errand.method == Method::GET);
+            let Some(next) = next else {
+                return Ok(page);
+            };
+            check_hop(&url, &next)?;
+            url = next;
+        }
+        Err(FetchError::Redirects(host))
+    }
+
+    async fn hop(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+    ) -> Result<Page, FetchError> {
+        let stream = self.connect(url).await?;
         let failed = |error| FetchError::Http {
             host: host_of(url),
             error,
@@ -123,7 +160,7 @@ impl Fetcher {
             .await
             .map_err(failed)?;
         let exchange = async {
-            let response = sender.send_request(request(url)).await.map_err(failed)?;
+            let response = sender.send_request(request).await.map_err(failed)?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, bytes_max).collect().await;
             Ok(Page {
@@ -139,17 +176,53 @@ impl Fetcher {
             _ = connection => exchange.await,
         }
     }
+
+    async fn connect(&self, url: &Url) -> Result<Box<dyn Socket>, FetchError> {
+        let is_plain = self.lets_plain && url.scheme() == "http";
+        let name = match url.host() {
+            _ if url.scheme() != "https" && !is_plain => None,
+            Some(Host::Domain(name)) => Some(name.to_owned()),
+            Some(Host::Ipv4(address)) => Some(address.to_string()),
+            Some(Host::Ipv6(address)) => Some(address.to_string()),
+            None => None,
+        };
+        let name = name.ok_or_else(|| FetchError::NotHttps(host_of(url)))?;
+        let target = Target {
+            host: name.clone(),
+            port: url.port().unwrap_or(if is_plain { 80 } else { 443 }),
+        };
+        if is_plain {
+            return Ok(self.dialer.dial(&target).await?);
+        }
+        let dialled = self.dialer.dial_tls(&target, &name, self.tls.clone());
+        Ok(Box::new(dialled.await?))
+    }
 }
 
-fn request(url: &Url) -> Request<Empty<Bytes>> {
+fn request(url: &Url, errand: &Errand, is_first: bool) -> Request<Full<Bytes>> {
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    Request::get(path)
+    let mut request = Request::builder()
+        .method(errand.method.clone())
+        .uri(path)
         .header(header::HOST, host)
         .header(header::USER_AGENT, USER_AGENT)
-        .header(header::ACCEPT, "application/json")
-        .body(Empty::new())
-        .expect("a parsed address has no characters that HTTP forbids")
+        .body(Full::new(errand.body.clone()))
+        .expect("a parsed address has no characters that HTTP forbids");
+    for (name, value) in &errand.headers {
+        if is_first || *name == header::ACCEPT {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    request
+}
+
+/// What began with TLS goes on with it.
+fn check_hop(url: &Url, next: &Url) -> Result<(), FetchError> {
+    if url.scheme() == "https" && next.scheme() != "https" {
+        return Err(FetchError::NotHttps(host_of(url)));
+    }
+    Ok(())
 }
 
 fn next_hop(url: &Url, page: &Page) -> Option<Url> {

@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`Federation`]. The network itself is handed in as a [`Transport`]; the one of
 //! the real world is [`InternetTransport`], and every connection that it makes passes the
-//! [`EgressGuard`].
+//! [`EgressGuard`]. Whoever is no server is asked by [`Outbound`].
 
 mod dialer;
 mod discovery;
@@ -12,6 +12,7 @@ mod fetch;
 mod internet;
 mod internet_transport;
 mod key_answer;
+mod outbound;
 mod remote_keys;
 mod settings;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use federation::{Federation, FederationError, Limits, Pieces};
 pub use internet::{Internet, LookupError, Pending, Service, Socket, SystemInternet};
 pub use internet_transport::InternetTransport;
 pub use key_answer::{KeyAnswer, KeyAnswerError, RemoteKey, is_leaked};
+pub use outbound::{InternetWeb, Outbound, OutboundError, Web};
 pub use remote_keys::{KeyNeed, RemoteKeys};
 pub use settings::FederationSettings;
 pub use transport::{Body, NoNetwork, Reply, Transport, TransportError};

@@ -60,7 +60,8 @@ pub(crate) struct TestInternet {
 
 #[derive(Clone)]
 struct Site {
-    tls: TlsAcceptor,
+    /// None: it speaks HTTP without TLS.
+    tls: Option<TlsAcceptor>,
     handler: Handler,
     /// How many requests a connection takes; more are cut off without an answer.
     requests_max: usize,
@@ -102,7 +103,21 @@ impl TestInternet {
         handler: impl Fn(&Request<()>) -> Response<String> + Send + Sync + 'static,
     ) {
         let site = Site {
-            tls: authority.acceptor(names, &["http/1.1"]),
+            tls: Some(authority.acceptor(names, &["http/1.1"])),
+            handler: Arc::new(handler),
+            requests_max: usize::MAX,
+        };
+        self.sites.lock().insert(address.parse().unwrap(), site);
+    }
+
+    /// A site at an address, without TLS.
+    pub(crate) fn plain_site(
+        &self,
+        address: &str,
+        handler: impl Fn(&Request<()>) -> Response<String> + Send + Sync + 'static,
+    ) {
+        let site = Site {
+            tls: None,
             handler: Arc::new(handler),
             requests_max: usize::MAX,
         };
@@ -113,7 +128,7 @@ impl TestInternet {
     pub(crate) fn speaks_http2(&self, address: &str, authority: &Authority, names: &[&str]) {
         let mut sites = self.sites.lock();
         let site = sites.get_mut(&address.parse().unwrap()).unwrap();
-        site.tls = authority.acceptor(names, &["h2", "http/1.1"]);
+        site.tls = Some(authority.acceptor(names, &["h2", "http/1.1"]));
     }
 
     /// From now on the site drops each connection at its `most + 1`st request.
@@ -177,11 +192,17 @@ async fn serve(
     address: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 ) {
-    // A client that does not like the certificate goes away.
-    let Ok(stream) = site.tls.accept(stream).await else {
-        return;
+    let (stream, sni): (Box<dyn Socket>, Option<String>) = match &site.tls {
+        None => (Box::new(stream), None),
+        // A client that does not like the certificate goes away.
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => {
+                let sni = stream.get_ref().1.server_name().map(str::to_owned);
+                (Box::new(stream), sni)
+            }
+            Err(_) => return,
+        },
     };
-    let sni = stream.get_ref().1.server_name().map(str::to_owned);
     let left = AtomicU64::new(u64::try_from(site.requests_max).unwrap());
     let service = service_fn(|request: Request<Incoming>| {
         let (parts, body) = request.into_parts();

@@ -49,7 +49,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use myelin_accounts::RemoteProfiles;
 use myelin_core::server::Server;
-use myelin_net::Federation;
+use myelin_net::{Federation, Outbound};
 use myelin_store::Store;
 
 pub use acl::PeerError;
@@ -108,6 +108,7 @@ pub struct Rooms {
     server: Arc<Server>,
     store: Store,
     federation: Federation,
+    outbound: Outbound,
     remote_profiles: RemoteProfiles,
     told_by_others: Arc<RemoteRooms>,
     heads: Arc<Heads>,
@@ -124,13 +125,19 @@ pub struct Rooms {
 
 impl Rooms {
     /// Rooms over a store. One value serves a whole node: its heads order the node's appends.
-    pub fn new(server: Arc<Server>, store: Store, federation: Federation) -> Self {
+    pub fn new(
+        server: Arc<Server>,
+        store: Store,
+        federation: Federation,
+        outbound: Outbound,
+    ) -> Self {
         Self {
             told_by_others: Arc::default(),
             remote_profiles: RemoteProfiles::new(server.clone(), federation.clone()),
             server,
             store,
             federation,
+            outbound,
             heads: Arc::default(),
             acls: Arc::default(),
             remote: Arc::default(),

@@ -12,7 +12,7 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use myelin_net::{Body, Reply, Transport, TransportError};
+use myelin_net::{Body, Limits, OutboundError, Pending, Reply, Transport, TransportError, Web};
 use parking_lot::RwLock;
 use ruma::{OwnedServerName, ServerName};
 
@@ -108,6 +108,35 @@ impl Transport for NetworkTransport {
                 return Err(TransportError::BrokenOff("the answer was lost".to_owned()));
             }
             Ok(answer.map(to_body))
+        })
+    }
+}
+
+/// Everybody in the network is a web site, too.
+impl Web for NetworkTransport {
+    fn send(
+        &self,
+        mut request: Request<Bytes>,
+        _: Limits,
+    ) -> Pending<'_, Result<Response<Bytes>, OutboundError>> {
+        Box::pin(async move {
+            let host = request.uri().host().unwrap_or_default().to_owned();
+            let unreachable = |reason: String| OutboundError::Unreachable {
+                host: host.clone(),
+                reason,
+            };
+            let nobody = || unreachable("nobody answers there".to_owned());
+            let path = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str());
+            *request.uri_mut() = path.parse().expect("part of an address is one");
+            let site = self.network.find(self.from.as_str(), &host);
+            let answer = site.ok_or_else(nobody)?.answer(request).await;
+            let (parts, body) = answer.ok_or_else(nobody)?.into_parts();
+            let body = body.collect().await;
+            let body = body.map_err(|error| unreachable(error.to_string()))?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
         })
     }
 }

@@ -25,8 +25,8 @@ pub use self::{
     example::example,
     settings::{
         DatabaseSettings, FederationSettings, ListenerSettings, LogFormat, LogSettings,
-        PasswordCost, PresenceSettings, RateLimitSettings, RegistrationSettings, Resource,
-        RoomSettings, Secret, ServerNoticeSettings, Settings, SupportSettings,
+        OutboundSettings, PasswordCost, PresenceSettings, RateLimitSettings, RegistrationSettings,
+        Resource, RoomSettings, Secret, ServerNoticeSettings, Settings, SupportSettings,
     },
     values::Problem,
 };

@@ -1,11 +1,12 @@
-//! The way to other servers, as the configuration wants it.
+//! The ways to other servers, and to others than servers, as the configuration wants them.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use myelin_core::server::Server;
 use myelin_net::{
-    EgressGuard, Federation, FederationSettings, InternetTransport, SystemInternet, Trust,
+    EgressGuard, Federation, FederationSettings, InternetTransport, InternetWeb, Outbound,
+    SystemInternet, Trust,
 };
 use myelin_store::Store;
 
@@ -46,4 +47,20 @@ pub(crate) fn federation(
         Arc::new(transport),
         settings,
     ))
+}
+
+/// The way to others than servers.
+pub(crate) fn outbound(settings: config::OutboundSettings) -> anyhow::Result<Outbound> {
+    let config::OutboundSettings {
+        allow_private_addresses,
+        verify_tls,
+    } = settings;
+    let trust = if verify_tls {
+        Trust::Authorities(None)
+    } else {
+        Trust::Anybody
+    };
+    let guard = EgressGuard::new(allow_private_addresses);
+    let web = InternetWeb::new(Arc::new(SystemInternet::new()?), guard, &trust);
+    Ok(Outbound::new(Arc::new(web.context("outbound")?)))
 }

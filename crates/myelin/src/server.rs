@@ -251,12 +251,13 @@ async fn make_app(
     };
     let server = Arc::new(server);
     let federation = network::federation(&settings.federation, &server, &store)?;
+    let outbound = network::outbound(settings.outbound)?;
     Ok(App::new(
         server,
         store,
         Arc::new(accounts),
         http,
-        federation,
+        (federation, outbound),
     ))
 }
 

@@ -144,9 +144,9 @@ impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         Self(match error {
             JoinError::UnknownRoom(_) => MatrixError::not_found(format!("{error}.")),
-            JoinError::NoCondition(_) | JoinError::NoThirdPartyInvite(_) => {
-                MatrixError::forbidden(format!("{error}."))
-            }
+            JoinError::NoCondition(_)
+            | JoinError::NoThirdPartyInvite(_)
+            | JoinError::InvalidKey(_) => MatrixError::forbidden(format!("{error}.")),
             JoinError::NoAuthoriser(_) => MatrixError::new(
                 StatusCode::BAD_REQUEST,
                 ErrorCode::UnableToGrantJoin,

@@ -2,7 +2,7 @@
 
 use http::Method;
 use myelin_core::signing_key::SigningKey;
-use myelin_testkit::{TestServer, encode, text, three_modes};
+use myelin_testkit::{Peer, TestServer, encode, text, three_modes};
 use serde_json::json;
 
 use crate::{
@@ -149,6 +149,8 @@ async fn joins_with_what_an_identity_server_has_signed(server: &TestServer) {
     let alice = server.user("alice").await;
     let bob = server.user("bob").await;
     let identity = SigningKey::from_seed("1", [7; 32]);
+    let identity_server = Peer::start(server.network(), "identity.example");
+    identity_server.answer(Method::GET, "/valid", |_| (200, json!({"valid": true})));
     for version in ["6", "12"] {
         let room = alice
             .create_room_with(json!({"room_version": version}))
@@ -176,6 +178,13 @@ async fn joins_with_what_an_identity_server_has_signed(server: &TestServer) {
         act(&bob, &room, "join", body(&forged))
             .await
             .refused(403, "M_FORBIDDEN");
+        for answer in [json!({"valid": false}), json!({})] {
+            identity_server.answer(Method::GET, "/valid", move |_| (200, answer.clone()));
+            let refused = act(&bob, &room, "join", body(&signed)).await;
+            let message = refused.refused(403, "M_FORBIDDEN");
+            assert!(message.contains("key of the identity server"), "{message}");
+        }
+        identity_server.answer(Method::GET, "/valid", |_| (200, json!({"valid": true})));
         act(&bob, &room, "join", body(&signed)).await.ok();
         assert_eq!(member(&alice, &room, &bob).await["membership"], "join");
         let page = alice.messages(&room, "dir=b&limit=2").await.ok();

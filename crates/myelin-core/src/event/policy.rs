@@ -2,11 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, RoomVersionId, SigningKeyAlgorithm,
     signatures::verify_canonical_json_bytes,
@@ -15,18 +10,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Event, EventError, create::check_size, redact, sign::DEPTH_MAX};
-use crate::json::{parse_object_within, to_canonical};
+use crate::{
+    foreign_base64::decode,
+    json::{parse_object_within, to_canonical},
+};
 
 /// The type of the state event that names a room's policy server.
 pub const POLICY: &str = "m.room.policy";
 /// The id under which a policy server's signature stands, whatever key the room names.
 pub const POLICY_KEY_ID: &str = "ed25519:policy_server";
-
-/// Padded or not: what a room names was written by people.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A policy server as a room names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -114,11 +106,6 @@ impl PolicyServer {
 /// that does not answer any more.
 pub fn is_exempt_from_policy(event_type: &str, state_key: Option<&str>) -> bool {
     event_type == POLICY && state_key == Some("")
-}
-
-/// The specification's own example of a key uses the letters of the other alphabet.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    BASE64.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
 #[cfg(test)]

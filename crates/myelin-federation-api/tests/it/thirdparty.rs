@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 three_modes!(
     an_invitation_is_exchanged,
     only_what_was_signed_is_exchanged,
+    a_revoked_key_invites_nobody,
+    a_key_without_an_address_is_always_valid,
     a_bound_address_is_invited_here,
     a_bound_address_is_invited_elsewhere,
     what_is_no_invitation_is_passed_over,
@@ -66,6 +68,15 @@ fn exchange_path(room: &str) -> String {
     format!("/_matrix/federation/v1/exchange_third_party_invite/{room}")
 }
 
+/// The identity server, which says this of its key.
+fn identity_server(server: &TestServer, valid: bool) -> Arc<Peer> {
+    let peer = Peer::start(server.network(), "identity.example");
+    peer.answer(Method::GET, "/valid", move |_| {
+        (200, json!({"valid": valid}))
+    });
+    peer
+}
+
 /// A peer that signs the invitations that it is sent.
 fn signing_peer(server: &TestServer) -> Arc<Peer> {
     let peer = Peer::start(server.network(), "peer.example");
@@ -84,6 +95,7 @@ fn signing_peer(server: &TestServer) -> Arc<Peer> {
 async fn an_invitation_is_exchanged(server: &TestServer) {
     let alice = server.user("alice").await;
     let room = room(&alice).await;
+    let identity_server = identity_server(server, true);
     let peer = signing_peer(server);
     let signed = sign(&identity(), &alice.id, BOB);
     let answer = peer
@@ -101,6 +113,54 @@ async fn an_invitation_is_exchanged(server: &TestServer) {
     let asked = peer.received();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert!(asked[0].path.starts_with("/_matrix/federation/v2/invite/"));
+    let asked = identity_server.received();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let key = encode(&identity().public_key_base64());
+    assert_eq!(asked[0].path, format!("/valid?public_key={key}"));
+}
+
+async fn a_revoked_key_invites_nobody(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = room(&alice).await;
+    let identity_server = identity_server(server, false);
+    let peer = signing_peer(server);
+    let signed = sign(&identity(), &alice.id, BOB);
+    let exchange = async || {
+        let path = exchange_path(&room);
+        let answer = peer
+            .put(server, &path, exchange(&alice, BOB, &signed))
+            .await;
+        answer.refused(403, "M_FORBIDDEN")
+    };
+    assert!(exchange().await.contains("it has been revoked"));
+    identity_server.answer(Method::GET, "/valid", |_| (500, json!({"valid": true})));
+    assert!(exchange().await.contains("identity.example answered 500"));
+    identity_server.answer(Method::GET, "/valid", |_| (200, json!(["valid"])));
+    assert!(exchange().await.contains("cannot be read"));
+    server.network().set_cut_off("identity.example", true);
+    assert!(exchange().await.contains("cannot be asked"));
+    assert_eq!(peer.received().len(), 0);
+    let member = alice.state(&room, "m.room.member", BOB).await;
+    member.refused(404, "M_NOT_FOUND");
+}
+
+async fn a_key_without_an_address_is_always_valid(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let pending = json!({
+        "display_name": "b...@example.org",
+        "key_validity_url": "https://identity.example/valid",
+        "public_key": SigningKey::from_seed("1", [8; 32]).public_key_base64(),
+        "public_keys": [{"public_key": identity().public_key_base64()}],
+    });
+    let set = alice.set_state(&room, "m.room.third_party_invite", "token", pending);
+    set.await.ok();
+    let peer = signing_peer(server);
+    let signed = sign(&identity(), &alice.id, BOB);
+    let body = exchange(&alice, BOB, &signed);
+    peer.put(server, &exchange_path(&room), body).await.ok();
+    let member = alice.state(&room, "m.room.member", BOB).await.ok();
+    assert_eq!(member["membership"], "invite");
 }
 
 async fn only_what_was_signed_is_exchanged(server: &TestServer) {
@@ -166,11 +226,13 @@ async fn a_bound_address_is_invited_here(server: &TestServer) {
     let alice = server.user("alice").await;
     let carol = server.user("carol").await;
     let room = room(&alice).await;
+    let asked = identity_server(server, true);
     let signed = sign(&identity(), &alice.id, &carol.id);
     let answer = tell(server, bound(&room, &alice.id, &carol, &signed)).await;
     assert_eq!(answer, json!({}));
     let invited = carol.sync(None).await["rooms"]["invite"][&room].clone();
     assert!(invited.is_object());
+    assert_eq!(asked.received().len(), 1);
     carol.join(&room).await.ok();
 }
 

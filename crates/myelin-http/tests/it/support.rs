@@ -17,7 +17,7 @@ use myelin_core::{
     signing_key::SigningKey,
 };
 use myelin_http::{App, HttpSettings};
-use myelin_net::{Federation, FederationSettings, NoNetwork, Transport};
+use myelin_net::{Federation, FederationSettings, NoNetwork, Outbound, Transport};
 use myelin_store::{DatabaseUrl, Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -77,7 +77,8 @@ pub(crate) async fn app_in(
     let accounts = AccountSettings::new(RegistrationSettings::default(), PasswordCost::Low);
     let server = Arc::new(server);
     let federation = Federation::new(server.clone(), store.clone(), network, federation);
-    App::new(server, store, Arc::new(accounts), settings, federation)
+    let ways = (federation, Outbound::new(Arc::new(NoNetwork)));
+    App::new(server, store, Arc::new(accounts), settings, ways)
 }
 
 /// Registers a user and returns its access token.

@@ -47,6 +47,9 @@ pub enum JoinError {
     /// What the identity server has signed belongs to no invitation for this user.
     #[error("the room has no such third-party invitation for {0}")]
     NoThirdPartyInvite(String),
+    /// The identity server does not stand by the key that it has signed with.
+    #[error("{0}")]
+    InvalidKey(String),
     /// Other servers had to be asked, and did not let the user in.
     #[error(transparent)]
     Remote(RemoteError),
@@ -80,6 +83,7 @@ impl Rooms {
 
     /// Joins a user to a room that this server is in.
     pub(crate) async fn join_here(&self, join: &Join<'_>) -> Result<(), JoinError> {
+        self.check_join_key(join).await?;
         let content = member_content(Membership::Join, join.reason);
         let mut draft = self.member_draft((join.user, join.user), content).await?;
         let transaction = scoped(join.transaction, draft.numbers.sender, join.room_id);

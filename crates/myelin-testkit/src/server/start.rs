@@ -11,7 +11,7 @@ use myelin_core::server::Server;
 use myelin_delivery::{Delivery, Notifications};
 use myelin_federation_api::FederationApi;
 use myelin_http::App;
-use myelin_net::Federation;
+use myelin_net::{Federation, Outbound};
 use myelin_rooms::ServerNotices;
 use myelin_store::{OpenError, Store, StoreOptions};
 use ruma::{OwnedServerName, RoomVersionId};
@@ -81,13 +81,12 @@ impl TestServer {
         });
         let settings = self.settings.lock().clone();
         let accounts = AccountSettings::new(self.registration.clone(), PasswordCost::Low);
-        let federation = Federation::new(
-            server.clone(),
-            store.clone(),
-            Arc::new(self.network.transport(&self.name)),
-            settings.federation,
-        );
-        let app = App::new(server, store, Arc::new(accounts), settings.http, federation);
+        let network = Arc::new(self.network.transport(&self.name));
+        let outbound = Outbound::new(network.clone());
+        let federation =
+            Federation::new(server.clone(), store.clone(), network, settings.federation);
+        let ways = (federation, outbound);
+        let app = App::new(server, store, Arc::new(accounts), settings.http, ways);
         let api = ClientApi::new(app.clone(), client_api_settings(&self.name));
         let rooms = api.rooms.clone();
         let (worker, shutdown) = (rooms.clone(), app.shutdown.clone());

@@ -126,6 +126,8 @@ pub(super) const RELOADABLE: &[&str] = &["log.level", "registration.open"];
 const RESOURCES: &[&str] = &["client", "federation", "media", "admin", "metrics"];
 
 /// All keys, in the order `config example` prints them; keys of one section are adjacent.
+// A table: what a key may be on one line, what it does on the next.
+#[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     checked("server_name", rules::server_name, "\"localhost\"",
         "The name in user ids and room aliases, bare or with a port; it never changes afterwards."),
@@ -240,9 +242,9 @@ pub(super) const KEYS: &[Key] = &[
         "Show the names of users' devices to other servers.").not_yet(),
 
     flag("outbound.allow_private_addresses", "false",
-        "Let requests to application services, push gateways, identity servers, previews, captcha and CAS reach private networks.").not_yet(),
+        "Let requests to application services, push gateways, identity servers, previews, captcha and CAS reach private networks."),
     flag("outbound.verify_tls", "true",
-        "Check the certificates of those.").not_yet(),
+        "Check the certificates of those."),
 
     flag("directory.public_without_login", "false",
         "Show the list of public rooms to anybody."),

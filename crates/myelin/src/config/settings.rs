@@ -22,6 +22,7 @@ pub struct Settings {
     pub rate_limits: RateLimitSettings,
     pub registration: RegistrationSettings,
     pub federation: FederationSettings,
+    pub outbound: OutboundSettings,
     pub support: SupportSettings,
     pub directory: DirectorySettings,
     pub server_notices: ServerNoticeSettings,
@@ -134,6 +135,14 @@ pub struct FederationSettings {
     pub deny: Vec<String>,
     /// Empty: none.
     pub delegate: String,
+}
+
+/// Requests to others than servers.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutboundSettings {
+    pub allow_private_addresses: bool,
+    pub verify_tls: bool,
 }
 
 /// Who helps the users; what is empty is not told.

@@ -72,17 +72,20 @@ impl Rooms {
             signed,
         } = invite;
         let unknown = || HandshakeError::UnknownRoom(room_id.to_string());
-        let content = {
+        let pending = {
             let mut room = self.open(room_id).await?.ok_or_else(unknown)?;
             let pending = self.pending_invite(&mut room, (user, signed)).await?;
-            let pending = pending.filter(|(inviter, _)| inviter == sender);
+            let pending = pending.filter(|pending| pending.inviter == *sender);
             let refused = || {
                 let reason = "the room has no such third-party invitation";
                 HandshakeError::Refused(reason.to_owned())
             };
-            pending.ok_or_else(refused)?.1
+            pending.ok_or_else(refused)?
         };
-        let draft = self.member_draft((sender, user), content).await?;
+        let checked = self.check_identity_keys(&pending.keys).await;
+        checked.map_err(|error| HandshakeError::Refused(error.to_string()))?;
+        let draft = self.member_draft((sender, user), pending.content);
+        let draft = draft.await?;
         self.bring_invite(&draft, (room_id, user)).await
     }
 
