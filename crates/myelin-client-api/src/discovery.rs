@@ -1,6 +1,7 @@
 //! What this server can do.
 
 mod discover_homeserver;
+mod discover_policy_server;
 mod discover_support;
 mod get_capabilities;
 mod get_supported_versions;
@@ -13,6 +14,9 @@ use crate::ClientApi;
 pub(crate) fn routes() -> Routes<ClientApi> {
     Routes::new()
         .endpoint(discover_homeserver::discover_homeserver)
+        .raw_endpoint::<api::discover_policy_server::Request, _, _, _, _>(
+            discover_policy_server::discover_policy_server,
+        )
         .raw_endpoint::<api::discover_support::Request, _, _, _, _>(
             discover_support::discover_support,
         )

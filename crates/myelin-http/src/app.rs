@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub federation_delegate: String,
     /// Who helps the users of this server.
     pub support: Support,
+    /// The public key of a policy server of this name; empty: there is none.
+    pub policy_server_key: String,
     /// Bodies above this size are refused before they are parsed.
     pub body_bytes_max: usize,
     /// Whether users are told who is there.
@@ -37,6 +39,7 @@ impl Default for HttpSettings {
             base_url: "http://localhost:8008".to_owned(),
             federation_delegate: String::new(),
             support: Support::default(),
+            policy_server_key: String::new(),
             body_bytes_max: 1024 * 1024,
             presence: true,
             rate_limits: None,

@@ -245,6 +245,7 @@ async fn make_app(
         base_url: settings.public_base_url.trim_end_matches('/').to_owned(),
         federation_delegate: settings.federation.delegate.clone(),
         support: support(&settings.support),
+        policy_server_key: settings.policy_server.public_key.clone(),
         presence: settings.presence.enabled,
         rate_limits: rate_limits(&settings.rate_limits)?,
         ..HttpSettings::default()

@@ -1,5 +1,6 @@
 //! `GET /_matrix/client/v3/capabilities`, `GET /_matrix/client/v3/voip/turnServer`,
-//! `GET /.well-known/matrix/client` and `GET /.well-known/matrix/support`
+//! `GET /.well-known/matrix/client`, `GET /.well-known/matrix/support` and
+//! `GET /.well-known/matrix/policy_server`
 
 use myelin_http::{HttpSettings, Support};
 use myelin_testkit::{TestServer, three_modes};
@@ -13,6 +14,7 @@ three_modes!(
     says_that_it_has_no_turn_server,
     says_where_it_is,
     says_who_helps,
+    says_the_key_of_its_policy_server,
     says_nothing_that_is_not_configured,
 );
 
@@ -27,6 +29,9 @@ covers! {
     "GET /.well-known/matrix/support":
         works = says_who_helps,
         404 = says_nothing_that_is_not_configured;
+    "GET /.well-known/matrix/policy_server":
+        works = says_the_key_of_its_policy_server,
+        404 = says_the_key_of_its_policy_server;
 }
 
 const CLIENT: &str = "/.well-known/matrix/client";
@@ -79,6 +84,20 @@ async fn says_where_it_is(server: &TestServer) {
     assert_eq!(answer.headers["access-control-allow-origin"], "*");
     let base_url = "http://localhost:8008";
     assert_eq!(answer.ok(), json!({"m.homeserver": {"base_url": base_url}}));
+}
+
+async fn says_the_key_of_its_policy_server(server: &TestServer) {
+    let path = "/.well-known/matrix/policy_server";
+    server.get(path).await.refused(404, "M_NOT_FOUND");
+    let key = "6yhHGKhCiXTSEN2ksjV7kX_N6rBQZ3Xb-M7LlC6NS-s";
+    let settings = HttpSettings {
+        policy_server_key: key.to_owned(),
+        ..HttpSettings::default()
+    };
+    server.restart_with(settings).await;
+    let answer = server.get(path).await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    assert_eq!(answer.ok(), json!({"public_keys": {"ed25519": key}}));
 }
 
 async fn says_who_helps(server: &TestServer) {

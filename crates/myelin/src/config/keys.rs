@@ -263,6 +263,9 @@ pub(super) const KEYS: &[Key] = &[
     text("support.security_email", "\"\"",
         "The e-mail address for reports about security, told there as well."),
 
+    key("policy_server.public_key", Kind::Checked(rules::public_key_or_empty), "\"\"",
+        "The public key of a policy server that answers under this server's name, told at /.well-known/matrix/policy_server; none when empty."),
+
     text("server_notices.localpart", "\"\"",
         "The user that server notices come from; off when empty."),
     text("server_notices.display_name", "\"Server notices\"",

@@ -40,6 +40,18 @@ pub(super) fn web_address_or_empty(text: &str) -> Result<(), String> {
     }
 }
 
+pub(super) fn public_key_or_empty(text: &str) -> Result<(), String> {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "+/-_".contains(letter);
+    // 32 bytes in unpadded base64.
+    if text.is_empty() || (text.len() == 43 && text.chars().all(is_letter)) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{text:?} is not an Ed25519 key in unpadded base64, which has 43 letters"
+        ))
+    }
+}
+
 pub(super) fn folder(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("this is empty, the path of a folder would be right".to_owned());

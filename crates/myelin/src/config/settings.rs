@@ -24,6 +24,7 @@ pub struct Settings {
     pub federation: FederationSettings,
     pub outbound: OutboundSettings,
     pub support: SupportSettings,
+    pub policy_server: PolicyServerSettings,
     pub directory: DirectorySettings,
     pub server_notices: ServerNoticeSettings,
     pub log: LogSettings,
@@ -153,6 +154,14 @@ pub struct SupportSettings {
     pub admin_matrix_id: String,
     pub admin_email: String,
     pub security_email: String,
+}
+
+/// A policy server of this server's name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyServerSettings {
+    /// Empty: none.
+    pub public_key: String,
 }
 
 /// How much work it is to check a password.
