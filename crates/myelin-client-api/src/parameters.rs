@@ -1,9 +1,13 @@
 //! Parameters of paths and queries that several endpoints take, for handlers that do not use
 //! ruma's request types: these read a filter more strictly than clients write it.
 
+use myelin_core::sticky::DURATION_MS_MAX;
 use myelin_http::{MatrixError, Query, Raw};
 use myelin_sync::{Token, TokenError, filter::EventFilter};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
+
+/// The duration in a query.
+const STICKY: &str = "org.matrix.msc4354.sticky_duration_ms";
 
 /// Events, unless the client says how many.
 const LIMIT: u64 = 10;
@@ -34,6 +38,19 @@ pub(crate) fn filter(query: &Query) -> Result<EventFilter, MatrixError> {
 pub(crate) fn limit(query: &Query) -> Result<usize, MatrixError> {
     let limit = query.number("limit")?.unwrap_or(LIMIT);
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// For how long an event that is to be sent is sticky (MSC4354).
+pub(crate) fn sticky_ms(query: &Query) -> Result<Option<u32>, MatrixError> {
+    let Some(asked) = query.number(STICKY)? else {
+        return Ok(None);
+    };
+    let fits = u32::try_from(asked)
+        .ok()
+        .filter(|ms| *ms <= DURATION_MS_MAX);
+    fits.map(Some).ok_or_else(|| {
+        MatrixError::invalid_param(format!("`{STICKY}` is at most {DURATION_MS_MAX}."))
+    })
 }
 
 /// A token of this server.

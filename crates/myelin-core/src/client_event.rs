@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue as RawJsonValue;
 
-use crate::{event::EventError, json::write_string};
+use crate::{event::EventError, json::write_string, sticky::STICKY};
 
 /// Appends the client form of a stored event. `room_id` is left out where the answer names the room already
 /// (`/sync`); `unsigned` is the JSON object to put under that key.
@@ -28,6 +28,7 @@ pub fn write_client_event(
     };
     out.push_str(",\"event_id\":");
     write_string(out, event_id);
+    write_raw(out, STICKY, fields.sticky);
     write_raw(out, "origin_server_ts", Some(fields.origin_server_ts));
     write_raw(out, "redacts", redacts.or(fields.redacts));
     if let Some(room_id) = room_id {
@@ -93,6 +94,8 @@ struct Fields<'a> {
     redacts: Option<&'a RawJsonValue>,
     #[serde(borrow)]
     sender: &'a RawJsonValue,
+    #[serde(borrow, rename = "msc4354_sticky")]
+    sticky: Option<&'a RawJsonValue>,
     #[serde(borrow)]
     state_key: Option<&'a RawJsonValue>,
     #[serde(borrow, rename = "type")]

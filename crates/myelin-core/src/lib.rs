@@ -22,6 +22,7 @@ pub mod server;
 pub mod server_acl;
 pub mod signing_key;
 pub mod snapshot;
+pub mod sticky;
 pub mod third_party_invite;
 pub mod transaction;
 pub mod trie;

@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use myelin_store::{
-    LogEntry, LogKind, Read, Store, StoreError, StoreResult, deliveries,
+    LogEntry, LogKind, Read, Store, StoreError, StoreResult,
+    deliveries::{self, Delivery},
     destinations::{self, MissedRoom},
     device_lists,
     events::{self, StoredEvent},
     log,
     room_servers::{self, ServerChange},
-    to_device,
+    sticky_events, to_device,
 };
 use ruma::OwnedServerName;
 
@@ -240,13 +241,11 @@ impl Step {
             return Ok(false);
         }
         let range = (round.cursor.max(round.room_cursor), round.target);
-        let entries = if round.newest_only {
-            deliveries::list_newest(read, missed.room, range, OF_ROOM).await?
-        } else {
-            deliveries::list(read, missed.room, range, OF_ROOM).await?
-        };
+        let (entries, newest_only) = self
+            .missed_entries(read, round, (missed.room, range))
+            .await?;
         let is_too_much = gathered.pdus.len() + entries.len() > PDUS_MAX;
-        if round.newest_only && is_too_much && !gathered.pdus.is_empty() {
+        if newest_only && is_too_much && !gathered.pdus.is_empty() {
             return Ok(false);
         }
         let mut events = list_events(read, &entries).await?;
@@ -256,6 +255,10 @@ impl Step {
                 return Ok(false);
             }
             round.room_cursor = entry.pos;
+            if only_for(entry).is_some_and(|server| server != self.server) {
+                continue;
+            }
+            // It may be here twice: for all, and for this server when it came.
             let Some(event) = events.remove(&entry.reference) else {
                 continue;
             };
@@ -264,13 +267,35 @@ impl Step {
                 gathered.pdus.push(pdu(event));
             }
         }
-        let is_whole = round.newest_only || entries.len() < PDUS_MAX;
+        let is_whole = newest_only || entries.len() < PDUS_MAX;
         if is_whole && missed.joined > 0 {
             let range = (round.cursor, round.target);
             self.gather_receipts(read, range, (missed.room, gathered))
                 .await?;
         }
         Ok(is_whole)
+    }
+
+    /// The next entries of a room, and whether they are but the newest of them: not where there may be
+    /// sticky events among the others, which reach everybody.
+    async fn missed_entries(
+        &self,
+        read: &mut Read,
+        round: &Round,
+        (room, (from, up_to)): (i64, (i64, i64)),
+    ) -> StoreResult<(Vec<LogEntry>, bool)> {
+        if !round.newest_only {
+            let entries = deliveries::list(read, room, (from, up_to), OF_ROOM).await?;
+            return Ok((entries, false));
+        }
+        let now_ms = self.line.server.now_ms().cast_signed();
+        let Some(first) = sticky_events::find_first_own(read, room, now_ms).await? else {
+            let entries = deliveries::list_newest(read, room, (from, up_to), OF_ROOM).await?;
+            return Ok((entries, true));
+        };
+        let from = from.max(first - 1);
+        let entries = deliveries::list(read, room, (from, up_to), OF_ROOM).await?;
+        Ok((entries, false))
     }
 
     /// Whether an event is for this server: it was in the room, or loses a user by it. What came
@@ -304,6 +329,14 @@ impl Step {
             gathered.edus.push_receipt(receipt);
         }
         Ok(())
+    }
+}
+
+/// The server that alone is to be sent what an entry tells of.
+fn only_for(entry: &LogEntry) -> Option<i64> {
+    match Delivery::of(entry)? {
+        Delivery::Event { only, .. } => only,
+        Delivery::Retry(_) => None,
     }
 }
 

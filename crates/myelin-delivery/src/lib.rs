@@ -19,6 +19,7 @@ mod queue;
 mod report;
 mod room_map;
 mod sender;
+mod sticky;
 mod tell;
 mod transaction;
 

@@ -19,6 +19,7 @@ use crate::{
     edus::{KeyChange, Message, Receipt},
     encryption,
     room_map::RoomMap,
+    sticky,
     transaction::Pdu,
 };
 
@@ -123,6 +124,9 @@ impl Pass {
                     .extend(self.outgoing(entry, &mut loaded).await?);
             }
         }
+        for newcomer in &found.newcomers {
+            sticky::send_to_newcomer(&self.store, &self.server, *newcomer).await?;
+        }
         self.read_to = read_to;
         Ok(found)
     }
@@ -133,11 +137,16 @@ impl Pass {
         entry: &LogEntry,
         loaded: &mut Loaded,
     ) -> StoreResult<Option<Outgoing>> {
-        if let Some(Wanted::Event { event, .. }) = Wanted::of(entry) {
-            return match loaded.events.remove(&event) {
-                Some(event) => self.event(entry.pos, event).await.map(Some),
-                None => Ok(None),
+        if let Some(Wanted::Event { event, only, .. }) = Wanted::of(entry) {
+            // It may be here twice: for all, and for a server that has come.
+            let Some(event) = loaded.events.get(&event).cloned() else {
+                return Ok(None);
             };
+            let mut outgoing = self.event(entry.pos, event).await?;
+            if let Some(server) = only {
+                outgoing.servers = vec![server];
+            }
+            return Ok(Some(outgoing));
         }
         if entry.kind == LogKind::Receipt {
             return match loaded.receipts.remove(&entry.reference) {

@@ -30,6 +30,7 @@ use crate::{
     auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
+    sticky::TakenAs,
 };
 
 /// Why an event did not enter a room.
@@ -181,6 +182,7 @@ impl OpenRoom<'_> {
             state_key: draft.state_key,
             content: redaction::content(head, draft.event_type, content),
             redacts: target.as_ref().map(|target| &*target.id),
+            sticky_ms: draft.options.sticky_ms,
             prev_events: &extremities.collect::<Vec<_>>(),
             auth_events: &auth_event_ids(head, &state),
             depth: (head.row.depth + 1).min(DEPTH_MAX).unsigned_abs(),
@@ -236,6 +238,7 @@ impl OpenRoom<'_> {
         log_event(&mut self.writes, head, number);
         deliver(self.rooms, head, &mut self.writes, (&event, number));
         self.end_delayed(draft, number);
+        self.note_sticky(&stored, TakenAs::Own).await?;
         Ok((event, number))
     }
 }

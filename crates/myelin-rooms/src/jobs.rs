@@ -125,6 +125,7 @@ impl Rooms {
         let memberships: &[Membership] = match job.kind {
             JobKind::SendGuestsAway => return self.send_guests_away(job).await,
             JobKind::RedactRelated => return self.redact_some_related(job).await,
+            JobKind::JudgeSticky => return self.judge_sticky(job).await,
             JobKind::Profile => &[Membership::Join],
             JobKind::LeaveAll => &[Membership::Join, Membership::Invite, Membership::Knock],
         };
@@ -208,7 +209,7 @@ async fn work_in_room(
     match kind {
         JobKind::Profile => rooms.carry_profile(&user, &room_id).await,
         JobKind::LeaveAll => rooms.leave_for_good(&user, &room_id).await,
-        // Is about one room, and so never comes here.
-        JobKind::SendGuestsAway | JobKind::RedactRelated => Ok(()),
+        // Are about one room, and so never come here.
+        JobKind::SendGuestsAway | JobKind::RedactRelated | JobKind::JudgeSticky => Ok(()),
     }
 }

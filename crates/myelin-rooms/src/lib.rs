@@ -36,6 +36,7 @@ mod server_notices;
 mod set_state;
 mod snapshot;
 mod state;
+mod sticky;
 mod summary;
 mod take_along;
 mod thread_subscriptions;

@@ -295,12 +295,14 @@ impl OpenRoom<'_> {
             authorise::Verdict::SoftFailed(reason) => {
                 let status = Status::SoftFailed;
                 self.enter_graph(event, (number, numbers)).await?;
-                self.set_aside(event, (number, numbers), (root_before, status))?;
+                self.set_aside(event, (number, numbers), (root_before, status))
+                    .await?;
                 Outcome::SoftFailed { reason }
             }
             authorise::Verdict::Rejected(reason) => {
                 let status = Status::Rejected;
-                self.set_aside(event, (number, numbers), (root_before, status))?;
+                self.set_aside(event, (number, numbers), (root_before, status))
+                    .await?;
                 Outcome::Rejected { reason }
             }
         };

@@ -15,6 +15,16 @@ pub fn insert(writes: &mut WriteSet, room: i64, event: i64) {
     });
 }
 
+/// Leaves an event to be sent to one server in its room, which the others have been sent already.
+pub fn insert_for(writes: &mut WriteSet, (room, event): (i64, i64), server: i64) {
+    writes.log(LogWrite {
+        kind: LogKind::Delivery,
+        subject: room,
+        reference: event,
+        data: Bytes::copy_from_slice(&server.to_be_bytes()),
+    });
+}
+
 /// What an entry of this kind asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -24,6 +34,8 @@ pub enum Delivery {
         room: i64,
         /// The event's number.
         event: i64,
+        /// The server that alone is sent it; None: all in the room are.
+        only: Option<i64>,
     },
     /// A server that could not be reached is to be tried again at once.
     Retry(i64),
@@ -37,6 +49,7 @@ impl Delivery {
             (LogKind::Delivery, event) => Self::Event {
                 room: entry.subject,
                 event,
+                only: entry.data.as_ref().try_into().ok().map(i64::from_be_bytes),
             },
             _ => return None,
         };

@@ -46,12 +46,15 @@ pub enum JobKind {
     SendGuestsAway = 3,
     /// Redact what relates to a redacted event; the subject is the number of the redaction.
     RedactRelated = 4,
+    /// Judge sticky events anew that a room has refused; the subject is the room, the cursor the
+    /// number of the event by which the room was moved when it was last done.
+    JudgeSticky = 5,
 }
 
 impl JobKind {
     /// The highest number that this version knows. During a rolling upgrade a newer node may write
     /// kinds that this one must leave alone.
-    const LAST: i64 = Self::RedactRelated as i64;
+    const LAST: i64 = Self::JudgeSticky as i64;
 
     const fn from_number(number: i64) -> Option<Self> {
         match number {
@@ -59,6 +62,7 @@ impl JobKind {
             2 => Some(Self::LeaveAll),
             3 => Some(Self::SendGuestsAway),
             4 => Some(Self::RedactRelated),
+            5 => Some(Self::JudgeSticky),
             _ => None,
         }
     }

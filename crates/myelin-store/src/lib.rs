@@ -74,6 +74,7 @@ pub mod signing_keys;
 mod sqlite;
 pub mod state_nodes;
 mod statements;
+pub mod sticky_events;
 mod store;
 mod submission;
 mod table;

@@ -28,7 +28,7 @@ pub enum LogKind {
     /// at once.
     RoomServer = 8,
     /// An event is to be sent to the other servers in its room: subject room, reference event
-    /// number. Or a server is to be tried again: subject server, reference 0.
+    /// number, data the server if it is one alone (8 bytes, big endian). Or a server is to be tried again: subject server, reference 0.
     Delivery = 9,
     /// A message waits for a device: subject the user, reference the message's number, data the
     /// device id. Or it waits for another server: subject the server, no data. It goes when the
@@ -54,6 +54,9 @@ pub enum LogKind {
     /// Events are to be sent later: subject [`crate::delayed_events::DELAYED_EVENTS_SUBJECT`],
     /// reference 0.
     DelayedEvents = 17,
+    /// A sticky event is to be shown: subject room, reference event number. It goes when the event
+    /// is sticky no more.
+    Sticky = 18,
 }
 
 impl LogKind {
@@ -76,7 +79,8 @@ impl LogKind {
             | Self::DeviceList
             | Self::OneTimeKeys
             | Self::Counts
-            | Self::DelayedEvents => true,
+            | Self::DelayedEvents
+            | Self::Sticky => true,
         }
     }
 
@@ -99,6 +103,7 @@ impl LogKind {
             14 => Some(Self::Counts),
             15 => Some(Self::ThreadSubscription),
             17 => Some(Self::DelayedEvents),
+            18 => Some(Self::Sticky),
             _ => None,
         }
     }

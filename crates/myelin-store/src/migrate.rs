@@ -47,6 +47,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/0031_remote_device_lists.sql"),
     ),
     (32, include_str!("../migrations/0032_delayed_events.sql")),
+    (33, include_str!("../migrations/0033_sticky_events.sql")),
 ];
 
 /// Creates the table that says which migrations were run.

@@ -1,18 +1,20 @@
 //! Events as clients see them: spliced from the stored JSON, never parsed into trees.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
 use myelin_core::{
     client_event,
     event::EventError,
     membership::Membership,
     relation::{REFERENCE, REPLACE, THREAD},
+    sticky,
 };
 use myelin_rooms::VisibleEvent;
 use myelin_store::{
     Read, StoreError, StoreResult,
     delayed_events::DelayId,
     events::{Redaction, StoredEvent},
+    sticky_events,
 };
 
 use serde::Deserialize;
@@ -29,6 +31,8 @@ pub struct Notes {
     pub replaced: Option<Replaced>,
     /// What others say about it.
     pub bundle: Bundle,
+    /// Until when it is sticky (MSC4354), where it was looked up.
+    pub sticky_until_ms: Option<i64>,
 }
 
 /// What others say about an event.
@@ -94,6 +98,7 @@ impl Syncs {
     ) -> StoreResult<Vec<ShownEvent>> {
         let events: Vec<&StoredEvent> = visible.iter().map(|visible| &visible.event).collect();
         let mut before = self.rooms.replaced_by(read, room, &events).await?;
+        let sticky = self.sticky_until(read, &events).await?;
         let shown = visible.into_iter().map(|visible| {
             let replaced = before.remove(&visible.event.event);
             ShownEvent {
@@ -104,11 +109,25 @@ impl Syncs {
                         event_id: replaced.id,
                     }),
                     bundle: Bundle::default(),
+                    sticky_until_ms: sticky.get(&visible.event.event).copied(),
                 },
                 event: visible.event,
             }
         });
         Ok(shown.collect())
+    }
+
+    /// Until when those of these events are sticky that are.
+    async fn sticky_until(
+        &self,
+        read: &mut Read,
+        events: &[&StoredEvent],
+    ) -> StoreResult<HashMap<i64, i64>> {
+        let may_be = |event: &&&StoredEvent| sticky::duration_ms(&event.json).is_some();
+        let numbers: Vec<i64> = events.iter().filter(may_be).map(|it| it.event).collect();
+        let now_ms = self.rooms.server().now_ms().cast_signed();
+        let found = sticky_events::list(read, &numbers, now_ms).await?;
+        Ok(found.iter().map(|it| (it.event, it.until_ms)).collect())
     }
 }
 
@@ -209,6 +228,10 @@ pub(crate) fn unsigned(
             unsigned,
             r#","delay_id":"{id}","org.matrix.msc4140.delay_id":"{id}""#
         );
+    }
+    if let Some(until_ms) = notes.sticky_until_ms {
+        let left_ms = until_ms.saturating_sub(now_ms.cast_signed()).max(0);
+        let _ = write!(unsigned, r#","msc4354_sticky_duration_ttl_ms":{left_ms}"#);
     }
     if !notes.bundle.is_empty() {
         unsigned.push_str(r#","m.relations":"#);

@@ -18,13 +18,18 @@ mod request;
 mod room;
 mod room_text;
 mod state;
+mod sticky;
 mod stripped;
 mod style;
 mod summary;
 mod timeline;
 mod to_device;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use myelin_accounts::ignored_users;
 use myelin_store::StoreResult;
@@ -201,6 +206,7 @@ impl Syncs {
             presence,
             to_device,
             keys,
+            sticky: BTreeMap::new(),
             now_ms: self.rooms.server().now_ms(),
         })
     }

@@ -43,6 +43,8 @@ pub struct PeerEvent {
     pub content: Value,
     /// What it redacts.
     pub redacts: Option<OwnedEventId>,
+    /// For how long it is sticky.
+    pub sticky_ms: Option<u32>,
     /// Instead of the newest events.
     pub prev_events: Option<Vec<OwnedEventId>>,
     /// Instead of those that the specification selects from the state.
@@ -181,6 +183,7 @@ impl PeerRoom {
             state_key,
             content: object,
             redacts: new.redacts.as_deref(),
+            sticky_ms: new.sticky_ms,
             prev_events: new.prev_events.as_deref().unwrap_or(&self.extremities),
             auth_events: &new.auth_events.unwrap_or_else(|| selected.collect()),
             depth: new.depth.unwrap_or(self.depth + 1),
@@ -247,6 +250,7 @@ impl PeerEvent {
             state_key: None,
             content,
             redacts: None,
+            sticky_ms: None,
             prev_events: None,
             auth_events: None,
             depth: None,

@@ -35,6 +35,12 @@ pub(crate) async fn run(app: App, rooms: Rooms) {
                 "what became of delayed events was not deleted"
             );
         }
+        if let Err(error) = rooms.delete_expired_stickiness().await {
+            tracing::warn!(
+                error = &error as &dyn Error,
+                "what made events sticky was not deleted"
+            );
+        }
         // Whether the time is over or the shutdown begins: the loop's condition tells.
         let _ = tokio::time::timeout(PERIOD, shutdown.begun()).await;
     }

@@ -6,7 +6,10 @@ use myelin_rooms::{ActingDevice, ClientTransaction, ScheduleEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ClientApi, Error, parameters::room_id};
+use crate::{
+    ClientApi, Error,
+    parameters::{room_id, sticky_ms},
+};
 
 #[derive(Deserialize)]
 struct Body {
@@ -37,6 +40,7 @@ pub(crate) async fn send_delayed_event(
         state_key: body.state_key.as_deref(),
         content: super::content(&content)?,
         delay_ms,
+        sticky_ms: sticky_ms(&client.body.query()?)?,
         transaction: Some(ClientTransaction {
             device: client.device.as_str(),
             endpoint: "delayed_event",

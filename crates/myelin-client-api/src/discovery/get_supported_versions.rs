@@ -50,6 +50,8 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4260.stable",
     // Subscriptions to threads.
     "org.matrix.msc4306",
+    // Sticky events.
+    "org.matrix.msc4354",
     // Refusing all invitations (v1.18).
     "org.matrix.msc4380",
     "org.matrix.msc4380.stable",

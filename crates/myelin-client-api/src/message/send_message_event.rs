@@ -6,13 +6,14 @@ use myelin_http::{Client, Parse, Raw, ruma_response};
 use myelin_rooms::{ActingDevice, ClientTransaction, ScheduleEvent, SendEvent, SendOptions};
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
 
-use crate::{ClientApi, Error, delayed_events};
+use crate::{ClientApi, Error, delayed_events, parameters::sticky_ms};
 
 pub(crate) async fn send_message_event(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<HttpResponse, Error> {
     let query = client.body.query()?;
+    let sticky_ms = sticky_ms(&query)?;
     let body = Request::parse(client.body)?;
     let content =
         json::parse_object(body.body.json().get().as_bytes()).map_err(crate::error::json)?;
@@ -37,6 +38,7 @@ pub(crate) async fn send_message_event(
             state_key: None,
             content,
             delay_ms,
+            sticky_ms,
             transaction: transaction("delayed_event"),
             acting,
         };
@@ -49,7 +51,10 @@ pub(crate) async fn send_message_event(
         content,
         transaction: transaction("send"),
         acting: Some(acting),
-        options: SendOptions::default(),
+        options: SendOptions {
+            sticky_ms,
+            ..SendOptions::default()
+        },
     };
     let response = Response::new(api.rooms.send(send).await?);
     Ok(ruma_response(response)?)

@@ -6,13 +6,14 @@ use myelin_http::{Client, Parse, Raw, ruma_response};
 use myelin_rooms::{ActingDevice, ScheduleEvent, SendOptions, SetState};
 use ruma::api::client::state::send_state_event::v3::{Request, Response};
 
-use crate::{ClientApi, Error, delayed_events};
+use crate::{ClientApi, Error, delayed_events, parameters::sticky_ms};
 
 pub(crate) async fn send_state_event(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<HttpResponse, Error> {
     let query = client.body.query()?;
+    let sticky_ms = sticky_ms(&query)?;
     let body = Request::parse(client.body)?;
     let content =
         json::parse_object(body.body.json().get().as_bytes()).map_err(crate::error::json)?;
@@ -26,6 +27,7 @@ pub(crate) async fn send_state_event(
             state_key: Some(&body.state_key),
             content,
             delay_ms,
+            sticky_ms,
             transaction: None,
             acting: ActingDevice {
                 device: &client.device,
@@ -41,7 +43,10 @@ pub(crate) async fn send_state_event(
         state_key: &body.state_key,
         content,
         guest: client.guest,
-        options: SendOptions::default(),
+        options: SendOptions {
+            sticky_ms,
+            ..SendOptions::default()
+        },
     };
     let response = Response::new(api.rooms.set_state(set).await?);
     Ok(ruma_response(response)?)

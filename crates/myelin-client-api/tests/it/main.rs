@@ -70,6 +70,7 @@ mod send_server_notice;
 mod set_read_marker;
 mod shared_secret;
 mod state;
+mod sticky_events;
 mod sync_ephemeral;
 mod sync_events;
 mod tag;

@@ -4,6 +4,8 @@
 //! redacted, and the three texts an event needs (hashed, signed, sent) differ only in what stands around it.
 //! The bytes that are signed are also the bytes whose hash is the event id.
 
+use std::fmt::Write;
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -26,6 +28,7 @@ use crate::{
     ids::ID_BYTES_MAX,
     json::{to_canonical, write_string},
     server::Server,
+    sticky::STICKY,
 };
 
 /// What makes an event; the rest follows from the room version and the server.
@@ -38,6 +41,8 @@ pub struct NewEvent<'a> {
     pub content: CanonicalJsonObject,
     /// Written where the room version has it: beside the content, from version 11 on inside it.
     pub redacts: Option<&'a EventId>,
+    /// For how long the event is sticky (MSC4354).
+    pub sticky_ms: Option<u32>,
     pub prev_events: &'a [OwnedEventId],
     pub auth_events: &'a [OwnedEventId],
     pub depth: u64,
@@ -63,17 +68,21 @@ pub fn create(
     let content_redacted = to_canonical(&new.content);
 
     let draft = Draft::new(&new, &rules, server);
-    let hashed = draft.write(&content, None, None, new.redacts);
+    let beside = Beside {
+        redacts: new.redacts,
+        sticky_ms: new.sticky_ms,
+    };
+    let hashed = draft.write(&content, None, None, beside);
     check_size(hashed.len())?;
     let hash = STANDARD_NO_PAD.encode(Sha256::digest(hashed.as_bytes()));
-    let signed = draft.write(&content_redacted, Some(&hash), None, None);
+    let signed = draft.write(&content_redacted, Some(&hash), None, Beside::default());
     let signature = server.key.sign_base64(signed.as_bytes());
     let signature = (
         server.name.as_str(),
         server.key.key_id(),
         signature.as_str(),
     );
-    let json = draft.write(&content, Some(&hash), Some(signature), new.redacts);
+    let json = draft.write(&content, Some(&hash), Some(signature), beside);
     check_size(json.len())?;
 
     let event_id = match draft.event_id {
@@ -177,6 +186,13 @@ fn event_id_from(text: String) -> OwnedEventId {
         .expect("a sigil and base64, or letters and a server name, is an event id")
 }
 
+/// What stands beside the content and goes with a redaction.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    redacts: Option<&'a EventId>,
+    sticky_ms: Option<u32>,
+}
+
 /// The parts of an event, each already in its JSON form.
 struct Draft {
     before_hashes: [String; 2],
@@ -234,14 +250,14 @@ impl Draft {
         }
     }
 
-    /// The canonical JSON with what is given; the names of the keys put `hashes`, `redacts` and `signatures`
-    /// where they stand.
+    /// The canonical JSON with what is given; the names of the keys put `hashes`, `msc4354_sticky`, `redacts`
+    /// and `signatures` where they stand.
     fn write(
         &self,
         content: &str,
         hash: Option<&str>,
         signature: Option<(&str, &str, &str)>,
-        redacts: Option<&EventId>,
+        beside: Beside<'_>,
     ) -> String {
         let [before, depth] = &self.before_hashes;
         let fixed = before.len() + depth.len() + self.after_hashes.len();
@@ -256,8 +272,12 @@ impl Draft {
             write_string(&mut out, hash);
             out.push('}');
         }
+        if let Some(sticky_ms) = beside.sticky_ms {
+            // Writing to a string cannot fail.
+            let _ = write!(out, ",\"{STICKY}\":{{\"duration_ms\":{sticky_ms}}}");
+        }
         out.push_str(&self.after_hashes);
-        if let Some(redacts) = redacts {
+        if let Some(redacts) = beside.redacts {
             out.push_str(",\"redacts\":");
             write_string(&mut out, redacts.as_str());
         }

@@ -54,6 +54,7 @@ fn message(version: &RoomVersionId, content: Value) -> Event {
         state_key: None,
         content: object(content),
         redacts: None,
+        sticky_ms: None,
         prev_events: &refs,
         auth_events: &refs[..1],
         depth: 12,
@@ -189,6 +190,7 @@ fn redaction(version: &RoomVersionId) -> Event {
         state_key: None,
         content: object(json!({ "reason": "spam" })),
         redacts: Some(event_id!("$target:x.org")),
+        sticky_ms: None,
         prev_events: &[],
         auth_events: &[],
         depth: 2,
@@ -440,6 +442,7 @@ fn an_event_has_at_most_65535_bytes() {
                 state_key: None,
                 content: object(json!({ "body": "a".repeat(body) })),
                 redacts: None,
+                sticky_ms: None,
                 prev_events: &[],
                 auth_events: &[],
                 depth: 1,
@@ -467,6 +470,42 @@ fn an_event_has_at_most_65535_bytes() {
 }
 
 #[test]
+fn stickiness_is_hashed_and_goes_with_a_redaction() {
+    for version in all_versions() {
+        let room = TestRoom::new(&version);
+        let refs = references(&version);
+        let new = NewEvent {
+            room_id: Some(&room.room_id),
+            sender: creator(),
+            event_type: "org.example.sticky",
+            state_key: None,
+            content: object(json!({ "body": "hi" })),
+            redacts: None,
+            sticky_ms: Some(300_000),
+            prev_events: &refs,
+            auth_events: &refs[..1],
+            depth: 12,
+            origin_server_ts: 1_700_000_000_123,
+        };
+        let event = create(new, &version, &room.server).unwrap();
+        let written = parse_object(event.json.as_bytes()).unwrap();
+        assert_eq!(to_canonical(&written), *event.json, "{version}: canonical");
+        assert_eq!(crate::sticky::duration_ms(&event.json), Some(300_000));
+        let again = parse_value(&written, &version).unwrap();
+        let keys = keys(&room.server);
+        assert_eq!(verify(&again, &version, &keys).unwrap(), Verified::All);
+        let mut longer = written.clone();
+        let sticky = object(json!({ "duration_ms": 1 }));
+        longer.insert("msc4354_sticky".to_owned(), sticky.into());
+        let changed = parse_value(&longer, &version).unwrap();
+        let verified = verify(&changed, &version, &keys).unwrap();
+        assert_eq!(verified, Verified::Signatures, "{version}: it is cut down");
+        let pruned = redact(&event.json, &version).unwrap();
+        assert_eq!(crate::sticky::duration_ms(&pruned), None);
+    }
+}
+
+#[test]
 fn what_cannot_be_created_is_named() {
     let version = RoomVersionId::V11;
     let room = TestRoom::new(&version);
@@ -477,6 +516,7 @@ fn what_cannot_be_created_is_named() {
         state_key,
         content: CanonicalJsonObject::new(),
         redacts: None,
+        sticky_ms: None,
         prev_events: &[],
         auth_events: &[],
         depth,

@@ -34,4 +34,5 @@ mod received_events;
 mod send_transaction_message;
 mod serving;
 mod states_without_keys;
+mod sticky_events;
 mod thirdparty;

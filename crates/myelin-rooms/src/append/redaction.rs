@@ -133,6 +133,7 @@ impl OpenRoom<'_> {
             return Ok(());
         }
         self.forget_relation(&stored).await?;
+        self.forget_sticky(&stored);
         let head = self
             .locked
             .get()

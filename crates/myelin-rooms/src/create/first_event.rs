@@ -28,6 +28,7 @@ impl Rooms {
             state_key: Some(""),
             content,
             redacts: None,
+            sticky_ms: None,
             prev_events: &[],
             auth_events: &[],
             depth: 1,

@@ -31,6 +31,8 @@ pub struct ScheduleEvent<'a> {
     pub content: CanonicalJsonObject,
     /// How many milliseconds it waits.
     pub delay_ms: u64,
+    /// For how many milliseconds it is sticky from then on.
+    pub sticky_ms: Option<u32>,
     /// Names the request, if its repetition shall not schedule again.
     pub transaction: Option<ClientTransaction<'a>>,
     /// The device that asks for it.
@@ -99,7 +101,7 @@ impl Rooms {
                 event_type: numbers.event_type,
                 state_key: numbers.state_key.filter(|_| state_key.is_some()),
                 content: content.clone().into(),
-                sticky_ms: None,
+                sticky_ms: schedule.sticky_ms.map(i64::from),
                 delay_ms: schedule.delay_ms.cast_signed(),
                 scheduled_ms: self.now_ms(),
                 end: None,

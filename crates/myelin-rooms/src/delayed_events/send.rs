@@ -63,6 +63,7 @@ impl Rooms {
         let (room_id, sender, event_type) = (&*named.room_id, &*named.sender, &*named.event_type);
         let options = SendOptions {
             delayed: Some(delayed),
+            sticky_ms: delayed.sticky_ms.and_then(|ms| u32::try_from(ms).ok()),
         };
         let sent = match &named.state_key {
             None => {

@@ -9,13 +9,13 @@ use myelin_core::{
 };
 use myelin_store::{
     StoreError, StoreResult,
-    events::{self, Status},
+    events::{self, Status, StoredEvent},
     state_nodes,
 };
 use ruma::OwnedEventId;
 
 use super::ReceiveError;
-use crate::{append::auth_state, open_room::OpenRoom};
+use crate::{append::auth_state, open_room::OpenRoom, policy::Standing};
 
 /// What the rules say.
 pub(super) enum Verdict {
@@ -62,6 +62,37 @@ impl OpenRoom<'_> {
             }
         }
         Ok(Verdict::Allowed)
+    }
+
+    /// Whether an event that was refused by the room as it was then would be taken now.
+    pub(crate) async fn allows_now(&mut self, stored: &StoredEvent) -> StoreResult<bool> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let (event, root_now) = (head.read_event(stored)?, head.root()?);
+        if !self.allows_at(&event, root_now).await? {
+            return Ok(false);
+        }
+        let standing = self.standing_by_policy(&event, None).await?;
+        Ok(matches!(standing, Standing::Recommended))
+    }
+
+    /// Whether a state allows an event, whatever the event refers to.
+    pub(super) async fn allows_at(&mut self, event: &Event, root: Root) -> StoreResult<bool> {
+        let head = self.locked.get();
+        let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
+        let version = head.version.clone();
+        let types = auth::auth_types(
+            &version,
+            event.type_str(),
+            &event.sender,
+            event.state_key.as_deref(),
+            &event.content,
+        );
+        let Ok(types) = types else {
+            return Ok(false);
+        };
+        let state = self.state_at(root, &types).await?;
+        Ok(auth::check_dependent(&version, event, look_up(&state)).is_ok())
     }
 
     /// The rules against the events that it refers to, which must be known.
@@ -132,11 +163,7 @@ impl OpenRoom<'_> {
     }
 
     /// The state events of these types and state keys at a root, and the create event.
-    pub(super) async fn state_at(
-        &mut self,
-        root: Root,
-        types: &[(String, String)],
-    ) -> StoreResult<State> {
+    async fn state_at(&mut self, root: Root, types: &[(String, String)]) -> StoreResult<State> {
         let rooms = self.rooms;
         let head = self.locked.get();
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
@@ -172,7 +199,7 @@ impl OpenRoom<'_> {
     }
 }
 
-pub(super) fn look_up<'a>(state: &'a State) -> impl Fn(&str, &str) -> Option<&'a Event> {
+fn look_up<'a>(state: &'a State) -> impl Fn(&str, &str) -> Option<&'a Event> {
     |kind, key| {
         state
             .get(&(kind.to_owned(), key.to_owned()))

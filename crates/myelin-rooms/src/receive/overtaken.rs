@@ -9,7 +9,6 @@
 use std::collections::HashSet;
 
 use myelin_core::{
-    auth,
     event::Event,
     trie::{Root, StateKey},
 };
@@ -18,7 +17,7 @@ use myelin_store::{
     events::{self, Status, StoredEvent},
 };
 
-use super::{ReceiveError, authorise::look_up, place::has_place};
+use super::{ReceiveError, place::has_place};
 use crate::{open_room::OpenRoom, served::graph::prev_events};
 
 /// Events that are looked at for one that comes in beside others.
@@ -103,19 +102,8 @@ impl OpenRoom<'_> {
         }
         let head = self.locked.get();
         let head = head.ok_or(StoreError::Missing { table: "rooms" })?;
-        let (version, event) = (head.version.clone(), head.read_event(stored)?);
-        let types = auth::auth_types(
-            &version,
-            event.type_str(),
-            &event.sender,
-            event.state_key.as_deref(),
-            &event.content,
-        );
-        let Ok(types) = types else {
-            return Ok(true);
-        };
-        let state = self.state_at(after_all, &types).await?;
-        Ok(auth::check_dependent(&version, &event, look_up(&state)).is_err())
+        let event = head.read_event(stored)?;
+        Ok(!self.allows_at(&event, after_all).await?)
     }
 
     /// The ids of these events, without those that took the place of another end and come before

@@ -25,6 +25,7 @@ use crate::{
     numbers::EventNumbers,
     open_room::OpenRoom,
     state::{corrupt, parse},
+    sticky::TakenAs,
 };
 
 /// The number that an event has or is given, and what it was so far, if it is stored already.
@@ -227,7 +228,7 @@ impl OpenRoom<'_> {
     }
 
     /// Stores an event that does not move the head.
-    pub(super) fn set_aside(
+    pub(super) async fn set_aside(
         &mut self,
         event: &Event,
         (number, numbers): (Number, EventNumbers),
@@ -247,6 +248,9 @@ impl OpenRoom<'_> {
             ..newest(head, event, row)
         };
         write(&mut self.writes, &stored, number.1);
+        if status == Status::SoftFailed {
+            self.note_sticky(&stored, TakenAs::SoftFailed).await?;
+        }
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use myelin_store::{
 };
 
 use super::{ReceiveError, place::write};
-use crate::{AppendError, append::redaction::Target, head::Head, open_room::OpenRoom};
+use crate::{
+    AppendError, append::redaction::Target, head::Head, open_room::OpenRoom, sticky::TakenAs,
+};
 
 impl OpenRoom<'_> {
     /// Writes an event that has its place; of one that was redacted before it came what is left of it.
@@ -19,6 +21,7 @@ impl OpenRoom<'_> {
     ) -> Result<(), ReceiveError> {
         self.apply_early_redactions(&mut stored).await?;
         self.write_event(&stored, known_as);
+        self.note_sticky(&stored, TakenAs::Received).await?;
         self.take_along_late(&[stored]).await?;
         Ok(())
     }

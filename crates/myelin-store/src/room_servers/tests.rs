@@ -136,7 +136,13 @@ async fn the_newest_deliveries_of_a_room_are_listed_oldest_first() {
         assert_eq!(found.len(), 1);
         let found = deliveries::list(read, 1, (0, 4), 2).await.unwrap();
         let events: Vec<_> = found.iter().map(Delivery::of).collect();
-        let event = |event| Some(Delivery::Event { room: 1, event });
+        let event = |event| {
+            Some(Delivery::Event {
+                room: 1,
+                event,
+                only: None,
+            })
+        };
         assert_eq!(events, [event(1), event(3)]);
         let mut writes = WriteSet::new();
         deliveries::retry(&mut writes, THERE);

@@ -33,11 +33,16 @@ pub struct SyncAnswer {
 
 impl SyncAnswer {
     /// An answer about all rooms, for a client that knows nothing.
-    pub(super) async fn everything(syncs: &Syncs, poll: Poll, all: AllRooms) -> StoreResult<Self> {
+    pub(super) async fn everything(
+        syncs: &Syncs,
+        mut poll: Poll,
+        all: AllRooms,
+    ) -> StoreResult<Self> {
         syncs
             .sent_members
             .begin(&poll.request.viewer, poll.position);
         let mut read = syncs.store.read();
+        poll.sticky = syncs.sticky_news(&poll, &mut read, &all.rooms).await?;
         let data = syncs
             .global_account_data(&poll, &mut read, (None, true))
             .await?;
@@ -45,7 +50,7 @@ impl SyncAnswer {
     }
 
     /// An answer about what is new.
-    pub(super) async fn news(syncs: &Syncs, poll: Poll, mut news: News) -> StoreResult<Self> {
+    pub(super) async fn news(syncs: &Syncs, mut poll: Poll, mut news: News) -> StoreResult<Self> {
         let mut read = syncs.store.read();
         let mut planned = syncs.plan_news(&poll, &mut read, &mut news).await?;
         let mut changed = (Some(&news.account_data[..]), news.push_rules);
@@ -54,6 +59,7 @@ impl SyncAnswer {
             syncs.add_known(&poll, &mut read, known).await?;
             changed = (None, true);
         }
+        poll.sticky = syncs.sticky_news(&poll, &mut read, &planned).await?;
         let data = syncs.global_account_data(&poll, &mut read, changed).await?;
         Ok(Self::new(syncs, poll, (planned, &data)))
     }
@@ -118,9 +124,7 @@ impl SyncAnswer {
             self.text.push_str(room.end());
         } else {
             let poll = &self.poll;
-            self.syncs
-                .write_state_slice(poll, &mut read, &mut room)
-                .await?;
+            self.syncs.write_slice(poll, &mut read, &mut room).await?;
             self.open = Some(room);
         }
         Ok(Some(std::mem::take(&mut self.text)))

@@ -64,6 +64,8 @@ pub(super) struct RoomNews {
     pub(super) account_data: Vec<i64>,
     /// The numbers of new receipts.
     pub(super) receipts: Vec<i64>,
+    /// The numbers of events that are sticky since then.
+    pub(super) sticky: Vec<i64>,
     /// Whether the user's unread notifications may have changed otherwise than by the events.
     pub(super) counted: bool,
 }
@@ -217,6 +219,10 @@ impl News {
                     room.receipts.push(entry.reference);
                     room.counted |= entry.subject == user || other == Some(user);
                 }
+            }
+            LogKind::Sticky => {
+                let sticky = &mut self.rooms.entry(entry.subject).or_default().sticky;
+                sticky.push(entry.reference);
             }
             LogKind::Counts => self.rooms.entry(entry.subject).or_default().counted = true,
             LogKind::PushRules if entry.subject == user => self.push_rules = true,

@@ -1,8 +1,11 @@
 //! What stays the same through one answer.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use myelin_store::{StoreResult, events::StoredEvent};
+use myelin_store::{StoreResult, events::StoredEvent, sticky_events::StickyEvent};
 use ruma::{OwnedUserId, UserId};
 
 use super::{KeyNews, SyncRequest, ephemeral::TypingNews, style::Style, to_device::ToDeviceNews};
@@ -27,6 +30,8 @@ pub(super) struct Poll {
     pub(super) to_device: ToDeviceNews,
     /// What is new about keys.
     pub(super) keys: KeyNews,
+    /// Sticky events, by room: those that are new to the client.
+    pub(super) sticky: BTreeMap<i64, Vec<StickyEvent>>,
     pub(super) now_ms: u64,
 }
 
@@ -61,6 +66,15 @@ impl Poll {
     /// Writes an event of a timeline.
     pub(super) fn write_shown(&self, out: &mut String, shown: &ShownEvent) -> StoreResult<()> {
         self.style().write(out, &shown.event, &shown.notes)
+    }
+
+    /// Writes an event of neither timeline nor state.
+    pub(super) fn write_noted(
+        &self,
+        out: &mut String,
+        (event, notes): (&StoredEvent, &Notes),
+    ) -> StoreResult<()> {
+        self.style().write(out, event, notes)
     }
 
     /// Writes an event of the state.

@@ -5,16 +5,18 @@ use std::fmt::Write;
 use myelin_store::{
     Read, StoreResult, events,
     notifications::{MAIN, Sums},
+    sticky_events::StickyEvent,
 };
 use ruma::RoomId;
 
-use super::{news::RoomNews, poll::Poll, room::Part, state::Known, timeline::Timeline};
+use super::{news::RoomNews, poll::Poll, room::Part, state::Known, sticky, timeline::Timeline};
 use crate::{StreamToken, Syncs, initial::place_before, render::quoted};
 
 /// State events that are read and written at once.
 const SLICE: usize = 200;
 
-/// A room in the making. All but the state is written at once; a large state follows in slices.
+/// A room in the making. All but the state is written at once; a large state follows in slices, and
+/// then what is sticky.
 #[derive(Debug)]
 pub(super) struct RoomText {
     /// What is written so far: `"ROOM":{…`.
@@ -23,6 +25,10 @@ pub(super) struct RoomText {
     state: Vec<i64>,
     /// Whether a state event was written.
     has_state: bool,
+    /// The sticky events still to be written.
+    sticky: Vec<StickyEvent>,
+    /// Whether their section has begun, and whether one was written.
+    has_sticky: Option<bool>,
     /// What comes after the state.
     end: &'static str,
 }
@@ -33,6 +39,8 @@ impl RoomText {
             text,
             state: Vec::new(),
             has_state: false,
+            sticky: Vec::new(),
+            has_sticky: None,
             end: "",
         }
     }
@@ -46,13 +54,15 @@ impl RoomText {
             text,
             state,
             has_state: false,
+            sticky: Vec::new(),
+            has_sticky: None,
             end: "]}}",
         }
     }
 
-    /// Whether all of the state is written.
+    /// Whether all is written.
     pub(super) fn is_written(&self) -> bool {
-        self.state.is_empty()
+        self.state.is_empty() && self.sticky.is_empty()
     }
 
     /// What comes after the state.
@@ -99,8 +109,28 @@ impl Syncs {
         }
     }
 
+    /// Writes the next slice of a room's state, or of its sticky events.
+    pub(super) async fn write_slice(
+        &self,
+        poll: &Poll,
+        read: &mut Read,
+        room: &mut RoomText,
+    ) -> StoreResult<()> {
+        if !room.state.is_empty() {
+            return self.write_state_slice(poll, read, room).await;
+        }
+        if room.has_sticky.is_none() {
+            room.text.push_str(r#"]},"msc4354_sticky":{"events":["#);
+        }
+        let rest = room.sticky.split_off(room.sticky.len().min(SLICE));
+        let slice = std::mem::replace(&mut room.sticky, rest);
+        let begun = (&mut room.text, &*slice, room.has_sticky.unwrap_or_default());
+        room.has_sticky = Some(self.write_sticky(poll, read, begun).await?);
+        Ok(())
+    }
+
     /// Writes the next slice of a room's state.
-    pub(super) async fn write_state_slice(
+    async fn write_state_slice(
         &self,
         poll: &Poll,
         read: &mut Read,
@@ -152,17 +182,21 @@ impl Syncs {
         let _ = write!(text, r#","ephemeral":{{"events":[{ephemeral}]}}"#);
         self.write_unread(poll, read, (&mut text, room, room_id))
             .await?;
+        let beside = sticky::beside(poll, room, &told.timeline);
+        let has_sticky = !beside.is_empty();
         let mut room = RoomText::with_state(poll, text, told.state);
+        room.sticky = beside;
         if known != Known::All {
             return Ok(Some(room));
         }
         // Whether there is anything to tell is known once the filter has seen the state.
-        while !room.is_written() {
+        while !room.state.is_empty() {
             self.write_state_slice(poll, read, &mut room).await?;
         }
         let timeline = &told.timeline;
         let has_events = timeline.limited || !timeline.events.is_empty() || room.has_state;
-        let has_content = has_events || counted || !data.is_empty() || !ephemeral.is_empty();
+        let has_content =
+            has_events || has_sticky || counted || !data.is_empty() || !ephemeral.is_empty();
         Ok(has_content.then_some(room))
     }
 

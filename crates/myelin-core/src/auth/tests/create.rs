@@ -24,6 +24,7 @@ fn create_event(version: &RoomVersionId, content: Value, prev_events: &[OwnedEve
         state_key: Some(""),
         content: object(content),
         redacts: None,
+        sticky_ms: None,
         prev_events,
         auth_events: &[],
         depth: 1,

@@ -19,6 +19,7 @@ fn redaction(room: &TestRoom, sender: &UserId, target: &EventId) -> Event {
         state_key: None,
         content: object(json!({})),
         redacts: Some(target),
+        sticky_ms: None,
         prev_events: &like.prev_events,
         auth_events: &like.auth_events,
         depth: 9,

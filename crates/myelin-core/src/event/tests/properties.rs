@@ -43,6 +43,7 @@ fn event(
         state_key,
         content,
         redacts: None,
+        sticky_ms: None,
         prev_events: &refs,
         auth_events: &refs,
         depth: 3,

@@ -114,6 +114,7 @@ impl Rooms {
             state_key: Some(leave.user.as_str()),
             content: member_content(Membership::Leave, leave.reason),
             redacts: None,
+            sticky_ms: None,
             prev_events: &before_id,
             auth_events: &before_id,
             depth: before

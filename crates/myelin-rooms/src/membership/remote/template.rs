@@ -95,6 +95,7 @@ impl Rooms {
             state_key: Some(wanted.user.as_str()),
             content,
             redacts: None,
+            sticky_ms: None,
             prev_events: &template.prev_events,
             auth_events: &template.auth_events,
             depth: template.depth,
