@@ -26,6 +26,8 @@ struct Holding {
     joins: BTreeSet<String>,
     /// Those events of the state by which somebody is joined.
     joined: BTreeSet<String>,
+    /// Those by which somebody is invited.
+    invited: BTreeSet<String>,
 }
 
 impl Holding {
@@ -110,7 +112,7 @@ async fn compare(
 /// other has to know what the server's users did to be there; and what stands in the place of that
 /// is known to the server, too, or was made without knowledge of it, in the other fork. Whoever
 /// removes a user knowingly has to tell the user's server, else that one is not forgotten but
-/// neglected.
+/// neglected. An invitation removes nobody.
 async fn is_forgotten(world: &World, server: &Holding, by: &Holding) -> bool {
     let of_server = format!(":{}", server.server);
     let own = |state: &State| -> Vec<(String, String)> {
@@ -127,7 +129,7 @@ async fn is_forgotten(world: &World, server: &Holding, by: &Holding) -> bool {
         };
         let is_neglected = match status {
             Some(status) => status == Status::Rejected,
-            None => knowingly(),
+            None => !by.invited.contains(event) && knowingly(),
         };
         if is_neglected || by.joined.contains(event) {
             return false;
@@ -159,13 +161,11 @@ async fn holding(world: &World, room: &str, server: usize) -> Option<Holding> {
         let name = world.servers[server].name();
         let (events, joins) = accepted_events(world, room, server).await;
         let state = answer.body.as_array()?;
-        let is_join = |event: &&Value| event["content"]["membership"] == "join";
         let create = state.iter().find(|event| event["type"] == "m.room.create");
         let version = create.and_then(|create| create["content"]["room_version"].as_str());
-        let joined = state.iter().filter(is_join);
-        let joined = joined.filter_map(|event| event["event_id"].as_str());
         return Some(Holding {
-            joined: joined.map(str::to_owned).collect(),
+            joined: with_membership(state, "join"),
+            invited: with_membership(state, "invite"),
             index: server,
             server: name.to_owned(),
             version: version.unwrap_or("1").to_owned(),
@@ -175,6 +175,16 @@ async fn holding(world: &World, room: &str, server: usize) -> Option<Holding> {
         });
     }
     None
+}
+
+/// The ids of those events of a state that give somebody this membership.
+fn with_membership(state: &[Value], membership: &str) -> BTreeSet<String> {
+    let state = state.iter();
+    let is_wanted = |event: &&Value| event["content"]["membership"] == membership;
+    let ids = state
+        .filter(is_wanted)
+        .filter_map(|event| event["event_id"].as_str());
+    ids.map(str::to_owned).collect()
 }
 
 fn entry(event: &Value) -> Option<((String, String), String)> {

@@ -186,30 +186,17 @@ impl World {
         self.story.lock().push("it is calm".to_owned());
     }
 
-    /// Somebody of each server says something in each room, so that nobody lacks the last word, or
-    /// makes another event that ties the ends of the room together.
+    /// Everybody says something in each room, so that nobody lacks the last word. Whoever may not
+    /// makes another event that ties the ends of the room together: whoever is in a room may change
+    /// the own name there.
     async fn everybody_speaks(&self, round: usize) {
         for room in self.rooms() {
-            for server in 0..SERVERS {
-                self.somebody_speaks(&room, server, 1_000 + 10 * round)
-                    .await;
-            }
-        }
-    }
-
-    async fn somebody_speaks(&self, room: &str, server: usize, number: usize) {
-        let of_server = self.people.iter().filter(|person| person.server == server);
-        for (person, speaker) in of_server.clone().enumerate() {
-            let (_, answer) = speaker.send(room, number + person).await;
-            if answer.is_some_and(|answer| answer.status == 200) {
-                return;
-            }
-        }
-        // Whoever is in a room may change the own name there, even where nobody may say a word.
-        for speaker in of_server {
-            let answer = speaker.change_name(room, number).await;
-            if answer.is_some_and(|answer| answer.status == 200) {
-                return;
+            for (person, speaker) in self.people.iter().enumerate() {
+                let number = 1_000 + 10 * round + person;
+                let (_, answer) = speaker.send(&room, number).await;
+                if answer.is_none_or(|answer| answer.status != 200) {
+                    speaker.change_name(&room, number).await;
+                }
             }
         }
     }
