@@ -46,7 +46,10 @@ mod upgrade;
 mod verify;
 mod visibility;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64},
+};
 
 use myelin_accounts::RemoteProfiles;
 use myelin_core::server::Server;
@@ -122,6 +125,8 @@ pub struct Rooms {
     newest_creation_ms: Arc<AtomicU64>,
     /// How many local changes of power or membership resolutions have undone.
     undone_changes: Arc<AtomicU64>,
+    /// How many PDUs this node has taken in: their order, finer than time.
+    taken_pdus: Arc<AtomicI64>,
 }
 
 impl Rooms {
@@ -147,6 +152,7 @@ impl Rooms {
             policy: Arc::default(),
             newest_creation_ms: Arc::default(),
             undone_changes: Arc::default(),
+            taken_pdus: Arc::default(),
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Received {
     pub json: String,
     /// When.
     pub received_ms: i64,
-    /// Its place among those of the same millisecond.
+    /// Its place among those that a node took in within the same millisecond.
     pub place: i64,
     /// How often something that it needs could not be had.
     pub failures: i64,

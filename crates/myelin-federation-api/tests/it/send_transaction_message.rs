@@ -29,7 +29,8 @@ three_modes!(
     events_out_of_order_all_arrive,
     banned_users_who_send_from_the_past_are_not_heard,
     the_inbox_outlives_a_restart,
-    what_was_being_helped_outlives_a_kill
+    what_was_being_helped_outlives_a_kill,
+    transactions_of_one_moment_keep_their_order
 );
 
 covers! {
@@ -488,4 +489,30 @@ async fn what_was_being_helped_outlives_a_kill(server: &TestServer) {
     server.clock().advance(Duration::from_mins(1));
     server.start_again().await;
     setting.wait_for(&["missing", "after"]).await;
+}
+
+/// The clock stands still: time alone does not tell which of them came first. Between two nodes it
+/// has to.
+async fn transactions_of_one_moment_keep_their_order(server: &TestServer) {
+    let mut setting = setting(server, "12").await;
+    let bob = setting.bob.clone();
+    for _ in 0..10 {
+        let mut message = |n| setting.room.message(&bob, &format!("message {n}"));
+        let events: Vec<_> = (0..50).map(&mut message).collect();
+        let events: Vec<_> = events.iter().collect();
+        setting.room.send(server, &events).await.ok();
+        if server.stores().len() > 1 {
+            server.clock().advance(Duration::from_millis(1));
+        }
+    }
+    let last = setting.room.message(&bob, "the last");
+    setting.room.send(server, &[&last]).await.ok();
+    wait_until("all of them are there", async || {
+        let newest = setting.alice.messages(&setting.room_id, "dir=b&limit=1");
+        newest.await.ok()["chunk"][0]["content"]["body"] == "the last"
+    })
+    .await;
+    let asked = setting.room.peer.received();
+    let path = "/_matrix/federation/v1/get_missing_events/";
+    assert!(!asked.iter().any(|asked| asked.path.starts_with(path)));
 }

@@ -1,6 +1,9 @@
 //! Transactions of other servers: what they hold is taken into the inbox and acknowledged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::Ordering,
+};
 
 use bytes::Bytes;
 use myelin_core::{
@@ -102,7 +105,8 @@ impl Rooms {
         let mut targets: HashMap<OwnedRoomId, Option<Target>> = HashMap::new();
         let mut answer = Answer::default();
         let now_ms = self.server.now_ms().cast_signed();
-        for (place, pdu) in (0_i64..).zip(transaction.pdus) {
+        for pdu in transaction.pdus {
+            let place = self.taken_pdus.fetch_add(1, Ordering::Relaxed);
             let Some(room_id) = room_of(pdu) else {
                 tracing::debug!(origin = %transaction.origin, "a PDU without a room is dropped");
                 continue;
