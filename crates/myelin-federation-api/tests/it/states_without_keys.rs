@@ -293,7 +293,7 @@ async fn what_comes_during_a_join_waits_for_it(server: &TestServer) {
         let answer = room.send(server, &[&kick]).await.ok();
         assert_eq!(answer["pdus"][kick.event_id.as_str()], json!({}));
     };
-    let alice = during_a_join(server, &liar, &silent, kick).await;
+    let alice = during_a_join(server, &liar, &silent, Box::pin(kick)).await;
     // What waits is looked at every second.
     wait_until("the kick is heard", async || {
         server.clock().advance(Duration::from_secs(1));
@@ -328,7 +328,7 @@ async fn who_is_kept_out_is_not_heard_after_a_join(server: &TestServer) {
         };
         room.send(server, &[&through_evil]).await.ok();
     };
-    let alice = during_a_join(server, &liar, &silent, send).await;
+    let alice = during_a_join(server, &liar, &silent, Box::pin(send)).await;
     let room_id = liar.room.id.as_str();
     // Both are looked at together, every second.
     wait_until("the first is heard", async || {
