@@ -192,7 +192,7 @@ impl Routers {
         }
     }
 
-    /// Every listener answers `/health`; the other resources have no endpoints so far.
+    /// Every listener answers `/health`; the media resource has no endpoints so far.
     fn of(&self, listener: &ListenerSettings) -> Router {
         let mut surfaces = Router::new();
         if listener.resources.contains(&Resource::Client) {

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::Method;
+use http::{Method, Response};
 use myelin_testkit::{
-    Peer, PeerEvent, PeerRoom, TestServer, User, covers, encode, pdu, three_modes, wait_until,
+    Peer, PeerEvent, PeerRoom, TestServer, User, covers, encode, pdu, silent_after, three_modes,
+    wait_until,
 };
 use ruma::OwnedUserId;
 use serde_json::{Value, json};
@@ -474,9 +475,11 @@ async fn what_was_being_helped_outlives_a_kill(server: &TestServer) {
     let bob = setting.bob.clone();
     let missing = setting.room.message(&bob, "missing");
     let after = setting.room.message(&bob, "after");
-    setting.room.send(server, &[&after]).await.ok();
     let path = "/_matrix/federation/v1/get_missing_events/";
     let peer = Arc::clone(&setting.room.peer);
+    // The question is open when the node ends.
+    peer.answer_with(Method::POST, path, |_| Response::new(silent_after("{")));
+    setting.room.send(server, &[&after]).await.ok();
     wait_until("help is sought", async || {
         let received = peer.received();
         received.iter().any(|asked| asked.path.starts_with(path))

@@ -116,6 +116,10 @@ impl OpenRoom<'_> {
     ) -> StoreResult<Vec<String>> {
         let mut kept = Vec::with_capacity(left.len());
         for (id, depth) in &left {
+            if ends.contains(id) {
+                kept.push(id.clone());
+                continue;
+            }
             let is_prev = event.prev_events.iter().any(|prev| prev.as_str() == id);
             let others = left
                 .iter()
@@ -123,8 +127,7 @@ impl OpenRoom<'_> {
                 .filter(|other| *other != id);
             let prev = event.prev_events.iter().map(ToString::to_string);
             let after: Vec<String> = others.cloned().chain(prev).collect();
-            let took_place = !ends.contains(id);
-            if !took_place || !(is_prev || self.is_before((id, *depth), &after).await?) {
+            if !is_prev && !self.is_before((id, *depth), &after).await? {
                 kept.push(id.clone());
             }
         }
