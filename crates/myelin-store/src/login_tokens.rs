@@ -45,7 +45,7 @@ pub fn insert(writes: &mut WriteSet, token_hash: &[u8; 32], token: &LoginToken) 
 
 /// Takes a token, which only one taker gets. The answer to [`from_taken`].
 pub fn take(writes: &mut WriteSet, token_hash: &[u8; 32]) -> usize {
-    writes.take_first(&LOGIN_TOKENS, vec![token_hash.as_slice().into()])
+    writes.take_first(&LOGIN_TOKENS, vec![token_hash.as_slice().into()], None)
 }
 
 /// The token in the row that [`take`] has brought.

@@ -163,11 +163,12 @@ pub fn insert(
     writes.put(&COUNTERS, owner, vec![number.into()]);
 }
 
-/// Takes the first one-time key of an algorithm, which only one taker gets. The answer to
-/// [`from_taken`].
-pub fn take(writes: &mut WriteSet, (user, device_id): (i64, &str), algorithm: i64) -> usize {
+/// Takes the first one-time key of an algorithm, which only one taker gets, and tells the device
+/// if there was one. The answer to [`from_taken`].
+pub fn take(writes: &mut WriteSet, device: (i64, &str), algorithm: i64) -> usize {
+    let (user, device_id) = device;
     let prefix = vec![user.into(), device_id.into(), algorithm.into()];
-    writes.take_first(&ONE_TIME_KEYS, prefix)
+    writes.take_first(&ONE_TIME_KEYS, prefix, Some(change(device)))
 }
 
 /// The key in the row that [`take`] has brought.
@@ -212,13 +213,17 @@ pub fn delete_of_device(writes: &mut WriteSet, (user, device_id): (i64, &str)) {
 }
 
 /// Tells a device that somebody has claimed one of its keys.
-pub fn log_change(writes: &mut WriteSet, (user, device_id): (i64, &str)) {
-    writes.log(LogWrite {
+pub fn log_change(writes: &mut WriteSet, device: (i64, &str)) {
+    writes.log(change(device));
+}
+
+fn change((user, device_id): (i64, &str)) -> LogWrite {
+    LogWrite {
         kind: LogKind::OneTimeKeys,
         subject: user,
         reference: number_of(device_id),
         data: device_id.to_owned().into(),
-    });
+    }
 }
 
 /// FNV-1a: the log wants a number for what is replaced. Two devices of one user that have the same

@@ -173,23 +173,6 @@ pub async fn list_devices(read: &mut Read, user_number: i64) -> StoreResult<Vec<
     rows.iter().map(device_from_row).collect()
 }
 
-/// User and id of all devices of these users.
-pub async fn list_ids(
-    read: &mut Read,
-    user_numbers: &[i64],
-) -> StoreResult<std::collections::HashSet<(i64, String)>> {
-    let rows = read
-        .query(
-            "devices",
-            "SELECT user_number, device_id FROM devices WHERE user_number = ANY($1)",
-            &[crate::Param::Ints(user_numbers.to_vec())],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((row.int(0)?, row.text(1)?)))
-        .collect()
-}
-
 /// The user and the device that a refresh token was given to, even if it is spent.
 pub async fn find_refresh_token(
     read: &mut Read,

@@ -22,6 +22,18 @@ pub struct Committed {
     pub taken: Vec<Option<Row>>,
 }
 
+impl Committed {
+    /// The answer to a set that has moved the position from `before` to `after`.
+    pub(crate) fn new(before: i64, after: i64, taken: Vec<Option<Row>>) -> Self {
+        let (first, last) = if after > before {
+            (before + 1, after)
+        } else {
+            (0, 0)
+        };
+        Self { first, last, taken }
+    }
+}
+
 /// Told of a batch's log entries after its commit and before its answers.
 pub(crate) type Publish = Arc<dyn Fn(Vec<LogEntry>) + Send + Sync>;
 

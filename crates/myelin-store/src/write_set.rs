@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Column, Kind, LogKind, OnConflict, StoreError, StoreResult, Table, Value};
+use crate::{Column, Kind, LogKind, OnConflict, Row, StoreError, StoreResult, Table, Value};
 
 /// Most rows that one set may write (DESIGN: bigger work is committed in slices).
 pub const ROWS_MAX: usize = 2_000;
@@ -71,6 +71,8 @@ pub struct Take {
     pub table: &'static Table,
     /// The first key columns.
     pub prefix: Key,
+    /// What the log is told if there was something to take.
+    pub log: Option<LogWrite>,
 }
 
 /// One row of the log, before it has a position.
@@ -143,9 +145,15 @@ impl WriteSet {
     }
 
     /// Takes the first row with this prefix; the answer stands in [`crate::Committed::taken`] at
-    /// the index returned here.
-    pub fn take_first(&mut self, table: &'static Table, prefix: Key) -> usize {
-        self.takes.push(Take { table, prefix });
+    /// the index returned here. If there was one, `log` is appended behind the set's other entries.
+    pub fn take_first(
+        &mut self,
+        table: &'static Table,
+        prefix: Key,
+        log: Option<LogWrite>,
+    ) -> usize {
+        self.bytes += log.as_ref().map_or(0, log_bytes);
+        self.takes.push(Take { table, prefix, log });
         self.takes.len() - 1
     }
 
@@ -160,7 +168,7 @@ impl WriteSet {
 
     /// Appends an entry to the log.
     pub fn log(&mut self, entry: LogWrite) {
-        self.bytes += entry.data.len() + 32;
+        self.bytes += log_bytes(&entry);
         self.log.push(entry);
     }
 
@@ -176,7 +184,7 @@ impl WriteSet {
 
     /// Refuses a set that is too large or contradicts itself, before it can spoil a batch.
     pub(crate) fn check(&self) -> StoreResult<()> {
-        let rows = self.operations.len() + self.log.len();
+        let rows = self.rows();
         if rows > ROWS_MAX || self.bytes > BYTES_MAX {
             return Err(StoreError::TooLarge {
                 rows,
@@ -230,7 +238,7 @@ impl WriteSet {
             }
             check_kinds(table, table.key, &expectation.key, false)?;
         }
-        for Take { table, prefix } in &self.takes {
+        for Take { table, prefix, .. } in &self.takes {
             if prefix.len() > table.key.len() {
                 return Err(malformed(table, "a prefix is longer than the key"));
             }
@@ -263,14 +271,25 @@ impl WriteSet {
         self.expectations.iter().any(|expectation| is(&expectation))
     }
 
+    /// What the set appends to the log, given what its takes have brought.
+    pub(crate) fn entries<'s, 't>(
+        &'s self,
+        taken: &'t [Option<Row>],
+    ) -> impl Iterator<Item = &'s LogWrite> + use<'s, 't> {
+        let taken = self.takes.iter().zip(taken);
+        let of_taken = taken.filter_map(|(take, row)| row.as_ref().and(take.log.as_ref()));
+        self.log.iter().chain(of_taken)
+    }
+
     /// About how many bytes the set writes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// About how many rows the set writes.
+    /// At most how many rows the set writes, its range deletions apart.
     pub(crate) fn rows(&self) -> usize {
-        self.operations.len() + self.log.len() + self.takes.len()
+        let logged = self.takes.iter().filter(|take| take.log.is_some()).count();
+        self.operations.len() + self.log.len() + self.takes.len() + logged
     }
 
     fn push(&mut self, table: &'static Table, key: Key, change: Change) {
@@ -293,6 +312,10 @@ impl WriteSet {
         }
         self.operations.push(Operation { table, key, change });
     }
+}
+
+fn log_bytes(entry: &LogWrite) -> usize {
+    entry.data.len() + 32
 }
 
 fn check_operation(operation: &Operation) -> StoreResult<()> {

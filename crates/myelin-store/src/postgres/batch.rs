@@ -185,11 +185,10 @@ impl Session {
             stages,
             versions,
         } = decision;
-        let passing = sets
-            .iter()
-            .zip(&outcomes)
-            .filter(|(_, outcome)| outcome.is_some());
-        let log: Vec<_> = passing.flat_map(|(set, _)| &set.log).collect();
+        let passing = sets.iter().zip(&outcomes);
+        let passing = passing.filter_map(|(set, taken)| Some((set, taken.as_ref()?)));
+        let log = passing.flat_map(|(set, taken)| set.entries(taken));
+        let log: Vec<_> = log.collect();
         let mut calls = first;
         calls.extend(self.writes(&stages).await?);
         for (point, last) in [
@@ -236,7 +235,7 @@ impl Session {
         rolled_back.map_err(|error| Failure::Lost(failed(error)))
     }
 
-    /// The first flush: locks what is expected, claims what shall be absent, finds what is taken.
+    /// The first flush: locks what is expected, claims what shall be absent, takes what is taken.
     async fn ask<'a>(
         &mut self,
         questions: &Questions<'a>,
@@ -260,10 +259,11 @@ impl Session {
             }
         }
         let takes = by_table(questions.takes.iter().map(|(key, take)| (*key, *take)));
+        let mut rows = 0;
         for (prefixes, answer) in takes.iter().zip(&mut answers) {
+            rows += answer.rows.len() as u64;
             note_taken(&mut facts, prefixes, answer.rows)?;
         }
-        let mut rows = 0;
         for (claims, answer) in claims.iter().zip(&mut answers) {
             rows += answer.count;
             if answer.count < claims.len() as u64 {
@@ -293,7 +293,7 @@ impl Session {
     }
 }
 
-/// Notes the rows that were locked for takes, each behind the place of its prefix.
+/// Notes the rows that were deleted for takes, each behind the place of its prefix.
 fn note_taken<'a>(
     facts: &mut Facts<'a>,
     prefixes: &[(RowKey<'a>, (&'static Table, usize))],

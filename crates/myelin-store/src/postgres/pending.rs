@@ -24,7 +24,7 @@ impl Pending {
         let outcomes = self.outcomes.into_iter().zip(sets).map(|(taken, set)| {
             let taken = taken.ok_or(StoreError::Conflict)?;
             let before = pos;
-            for write in &set.log {
+            for write in set.entries(&taken) {
                 pos += 1;
                 entries.push(LogEntry {
                     pos,
@@ -34,12 +34,7 @@ impl Pending {
                     data: write.data.clone(),
                 });
             }
-            let (first, last) = if pos > before {
-                (before + 1, pos)
-            } else {
-                (0, 0)
-            };
-            Ok(Committed { first, last, taken })
+            Ok(Committed::new(before, pos, taken))
         });
         let outcomes = outcomes.collect();
         (outcomes, entries)

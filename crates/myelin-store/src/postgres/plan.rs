@@ -49,7 +49,7 @@ pub(super) struct Facts<'a> {
     pub(super) versions: HashMap<RowKey<'a>, i64>,
     /// The claims that met a row.
     pub(super) refused: HashSet<RowKey<'a>>,
-    /// The rows locked for takes, in key order.
+    /// The rows deleted for takes, in key order.
     pub(super) takes: HashMap<RowKey<'a>, VecDeque<Row>>,
 }
 

@@ -27,8 +27,8 @@ pub(super) enum Verb {
     Write(RowWrite),
     /// Deletes the rows of one range below a prefix of so many columns.
     DeleteRange(usize),
-    /// Locks the first rows below each of many prefixes of so many columns and answers with them,
-    /// each behind the place of its prefix in the arrays.
+    /// Deletes the first rows below each of many prefixes of so many columns and answers with them
+    /// in key order, each behind the place of its prefix in the arrays.
     Take(usize),
 }
 
@@ -156,15 +156,21 @@ fn take(table: &Table, prefix: usize) -> String {
     }];
     let columns = table.key[..prefix].iter().chain(&wanted);
     let names: Vec<_> = columns.clone().map(|column| column.name).collect();
+    let key = statements::key_columns(table);
     format!(
-        "SELECT e.n, found.* FROM UNNEST({}) WITH ORDINALITY AS e ({}, n)
-        CROSS JOIN LATERAL (
-            SELECT {} FROM {name} t{below} ORDER BY {} LIMIT e.wanted FOR UPDATE
-        ) AS found ORDER BY e.n",
+        "WITH found AS MATERIALIZED (
+            SELECT e.n AS place, first.* FROM UNNEST({}) WITH ORDINALITY AS e ({}, n)
+            CROSS JOIN LATERAL (
+                SELECT {key} FROM {name} t{below} ORDER BY {key} LIMIT e.wanted FOR UPDATE
+            ) AS first ORDER BY e.n
+        ), taken AS (
+            DELETE FROM {name} t USING found e WHERE {} RETURNING e.place, t.*
+        )
+        SELECT place, {} FROM taken ORDER BY place, {key}",
         arrays(columns),
         names.join(", "),
+        joined(table),
         statements::columns(table),
-        statements::key_columns(table),
     )
 }
 

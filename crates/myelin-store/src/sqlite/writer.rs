@@ -178,8 +178,8 @@ impl Writer {
             }
             strikes(CrashPoint::AfterChecks)?;
             let taken = writes.apply(set).map_err(Failure::Refused)?;
-            let first = if set.log.is_empty() { 0 } else { pos + 1 };
-            for entry in &set.log {
+            let before = pos;
+            for entry in set.entries(&taken) {
                 pos += 1;
                 entries.push(LogEntry {
                     pos,
@@ -189,8 +189,7 @@ impl Writer {
                     data: entry.data.clone(),
                 });
             }
-            let last = if set.log.is_empty() { 0 } else { pos };
-            outcomes.push(Ok(Committed { first, last, taken }));
+            outcomes.push(Ok(Committed::new(before, pos, taken)));
         }
         strikes(CrashPoint::AfterRows)?;
         for entry in &entries {

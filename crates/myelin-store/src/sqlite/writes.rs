@@ -171,7 +171,7 @@ impl<'a> Writes<'a> {
             .map(drop)
     }
 
-    fn take(&mut self, Take { table, prefix }: &Take) -> StoreResult<Option<Row>> {
+    fn take(&mut self, Take { table, prefix, .. }: &Take) -> StoreResult<Option<Row>> {
         let row = {
             let text = &self.texts.of(table).takes[prefix.len()];
             let mut statement = prepare(self.connection, text)?;

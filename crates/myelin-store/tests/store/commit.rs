@@ -255,17 +255,17 @@ fn what_is_taken_goes_to_one_taker() {
             store.commit(letters).await.unwrap();
             let take = || {
                 set(|w| {
-                    w.take_first(&LETTERS, row![1]);
+                    w.take_first(&LETTERS, row![1], None);
                 })
             };
             let falls = set(|w| {
                 w.expect(&THINGS, row![1, "a"], Some(1));
-                w.take_first(&LETTERS, row![1]);
+                w.take_first(&LETTERS, row![1], None);
             });
             let two = set(|w| {
-                w.take_first(&LETTERS, row![1]);
-                w.take_first(&LETTERS, row![1]);
-                w.take_first(&LETTERS, row![2, 1]);
+                w.take_first(&LETTERS, row![1], None);
+                w.take_first(&LETTERS, row![1], None);
+                w.take_first(&LETTERS, row![2, 1], None);
             });
             assert!(matches!(
                 store.commit(two).await,
@@ -291,6 +291,66 @@ fn what_is_taken_goes_to_one_taker() {
             assert_eq!(taken, wanted);
             let left = query(&store, "SELECT owner FROM letters", &[]).await;
             assert_eq!(left, [row![2]]);
+        })
+    });
+}
+
+#[test]
+fn what_a_fallen_set_would_have_taken_stays() {
+    on_both(|place| {
+        Box::pin(async move {
+            let store = place.open().await;
+            let letters = set(|w| {
+                for n in 1..=3 {
+                    w.put(&LETTERS, row![1, n], row![n.to_string().as_str()]);
+                }
+            });
+            store.commit(letters).await.unwrap();
+            let take = set(|w| {
+                w.take_first(&LETTERS, row![1], None);
+            });
+            let falls = set(|w| {
+                w.expect(&THINGS, row![1, "a"], Some(1));
+                w.take_first(&LETTERS, row![1], None);
+            });
+            // What it takes is there when it begins.
+            let inserts = set(|w| {
+                w.take_first(&LETTERS, row![1], None);
+                w.insert(&LETTERS, row![1, 2], row!["another"]);
+            });
+            let outcomes = commit_all(&store, vec![take, falls.clone()]).await;
+            assert_eq!(passed(&outcomes), [true, false]);
+            let outcomes = commit_all(&store, vec![inserts, falls]).await;
+            assert_eq!(passed(&outcomes), [false, false]);
+            let left = query(&store, "SELECT n, body FROM letters ORDER BY n", &[]).await;
+            assert_eq!(left, [row![2, "2"], row![3, "3"]]);
+        })
+    });
+}
+
+#[test]
+fn a_take_tells_the_log_if_there_was_something() {
+    on_both(|place| {
+        Box::pin(async move {
+            let store = place.open().await;
+            let letter = set(|w| w.put(&LETTERS, row![1, 1], row!["one"]));
+            store.commit(letter).await.unwrap();
+            let takes = |also| {
+                set(|w| {
+                    for reference in [1, 2] {
+                        w.take_first(&LETTERS, row![1], Some(log(1, reference)));
+                    }
+                    if also {
+                        w.log(log(1, 3));
+                    }
+                })
+            };
+            let first = store.commit(takes(true)).await.unwrap();
+            assert_eq!(first.last, first.first + 1);
+            let nothing = store.commit(takes(false)).await.unwrap();
+            assert_eq!((nothing.first, nothing.last), (0, 0));
+            let logged = "SELECT reference FROM log WHERE subject = 1 ORDER BY pos";
+            assert_eq!(query(&store, logged, &[]).await, [row![3], row![1]]);
         })
     });
 }

@@ -26,10 +26,11 @@ pub(in crate::postgres) fn decide<'a>(
     questions: &Questions<'a>,
     facts: Facts<'a>,
 ) -> Decision<'a> {
+    let rows = taken_rows(questions, &facts);
     let mut decider = Decider {
         questions,
         facts,
-        rows: HashMap::new(),
+        rows,
         written: HashSet::new(),
         put_blindly: blindly_put(sets),
         asked_about: questions.tables(),
@@ -42,6 +43,7 @@ pub(in crate::postgres) fn decide<'a>(
         outcomes.push(passes.then(|| decider.pass(index, set)));
     }
     decider.drop_fallen_claims();
+    decider.put_back();
     let version = |state| match state {
         State::Absent => None,
         State::Present(version) => version,
@@ -121,7 +123,8 @@ impl<'a> Decider<'_, 'a> {
         }
     }
 
-    /// Does what a passing set wants: its takes, then its range deletions, then its operations.
+    /// Does what a passing set wants: its takes, which are deleted already, then its range
+    /// deletions, then its operations.
     fn pass(&mut self, index: usize, set: &'a WriteSet) -> Vec<Option<Row>> {
         let mut taken = Vec::with_capacity(set.takes.len());
         for take in &set.takes {
@@ -129,12 +132,7 @@ impl<'a> Decider<'_, 'a> {
                 .facts
                 .takes
                 .get_mut(&(take.table.name, &take.prefix[..]));
-            let row = rows.and_then(VecDeque::pop_front);
-            if let Some(row) = &row {
-                let key = row.values[..take.table.key.len()].to_vec();
-                self.stages.delete_taken(take.table, key);
-            }
-            taken.push(row);
+            taken.push(rows.and_then(VecDeque::pop_front));
         }
         if !set.deletions.is_empty() {
             self.stages.begin(&set.deletions);
@@ -184,6 +182,29 @@ impl<'a> Decider<'_, 'a> {
             }
         }
     }
+
+    /// Writes the rows again that were taken for sets that fell.
+    fn put_back(&mut self) {
+        for (prefix, rows) in &mut self.facts.takes {
+            let (table, _) = self.questions.takes[prefix];
+            for row in rows.drain(..) {
+                self.stages.put_back(table, row);
+            }
+        }
+    }
+}
+
+/// What was taken was there when the batch began, for those who ask about it.
+fn taken_rows<'a>(questions: &Questions<'a>, facts: &Facts<'a>) -> HashMap<RowKey<'a>, State> {
+    let mut taken = HashSet::new();
+    for (prefix, rows) in &facts.takes {
+        let (table, _) = questions.takes[prefix];
+        let keys = rows.iter().map(|row| &row.values[..table.key.len()]);
+        taken.extend(keys.map(|key| (table.name, key)));
+    }
+    let claims = questions.claims.keys();
+    let claims = claims.filter(|claim| taken.contains(*claim));
+    claims.map(|claim| (*claim, State::Present(None))).collect()
 }
 
 /// The tables in which a set puts a row without saying which version it is built on.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use crate::{Change, Key, OnConflict, RangeDeletion, Table, Value, statements::RowWrite};
+use crate::{Change, OnConflict, RangeDeletion, Row, Table, Value, statements::RowWrite};
 
 /// What is written between two range deletions.
 #[derive(Debug, Default)]
@@ -10,11 +10,12 @@ pub(in crate::postgres) struct Stage<'a> {
     /// Range deletions, before the rows.
     pub(in crate::postgres) deletions: &'a [RangeDeletion],
     /// Rows by table and key; a row's changes follow each other in waves, mostly one.
-    rows: BTreeMap<(&'static str, Cow<'a, [Value]>), Row<'a>>,
+    rows: BTreeMap<(&'static str, Cow<'a, [Value]>), Waves<'a>>,
 }
 
+/// One row's changes.
 #[derive(Debug)]
-struct Row<'a> {
+struct Waves<'a> {
     table: &'static Table,
     waves: Vec<Delta<'a>>,
 }
@@ -53,7 +54,7 @@ impl<'a> Stage<'a> {
     }
 
     fn write(&mut self, table: &'static Table, key: Cow<'a, [Value]>, delta: Delta<'a>) {
-        let row = self.rows.entry((table.name, key)).or_insert(Row {
+        let row = self.rows.entry((table.name, key)).or_insert(Waves {
             table,
             waves: Vec::new(),
         });
@@ -85,8 +86,11 @@ impl<'a> Stages<'a> {
         self.done.push(stage);
     }
 
-    pub(super) fn delete_taken(&mut self, table: &'static Table, key: Key) {
-        self.current.write(table, Cow::Owned(key), Delta::Delete);
+    /// Writes a row as it was.
+    pub(super) fn put_back(&mut self, table: &'static Table, mut row: Row) {
+        let values = row.values.split_off(table.key.len());
+        let delta = Delta::Write(RowWrite::Replace, Cow::Owned(values));
+        self.current.write(table, Cow::Owned(row.values), delta);
     }
 
     /// Writes a row. `over_claim`: the database holds what a set claimed that fell or comes later,

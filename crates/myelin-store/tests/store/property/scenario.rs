@@ -49,6 +49,8 @@ enum Act {
 #[derive(Clone, Debug)]
 pub(crate) struct Built {
     pub(crate) number: i64,
+    /// How many log entries it writes, those of its takes apart: each that finds something writes
+    /// one.
     pub(crate) entries: usize,
     pub(crate) writes: WriteSet,
     pub(crate) effects: Vec<Effect>,
@@ -170,12 +172,7 @@ pub(crate) fn build(
         history.extend(left);
     }
     for _ in 0..spec.entries {
-        built.writes.log(LogWrite {
-            kind: LogKind::Event,
-            subject: case,
-            reference: number,
-            data: Bytes::new(),
-        });
+        built.writes.log(entry(case, number));
     }
     expectations.append(&mut built.effects);
     built.effects = expectations;
@@ -233,7 +230,8 @@ impl Built {
                 Effect::Letter(owner)
             }
             Act::Take(owner) => {
-                writes.take_first(&LETTERS, row![case * 10 + owner]);
+                let log = Some(entry(case, number));
+                writes.take_first(&LETTERS, row![case * 10 + owner], log);
                 Effect::Take(owner)
             }
             Act::Clear(sets) => {
@@ -255,7 +253,21 @@ impl Built {
     }
 }
 
+/// An entry of the set of this number.
+fn entry(case: i64, number: i64) -> LogWrite {
+    LogWrite {
+        kind: LogKind::Event,
+        subject: case,
+        reference: number,
+        data: Bytes::new(),
+    }
+}
+
 impl Effect {
+    pub(crate) fn is_take(&self) -> bool {
+        matches!(self, Self::Take(_))
+    }
+
     /// Expectations, then takes, then range deletions, then rows.
     fn turn(&self) -> u8 {
         match self {
