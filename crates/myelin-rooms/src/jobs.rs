@@ -22,7 +22,7 @@ use myelin_store::{
 use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{Rooms, numbers::parse};
+use crate::{AppendError, Rooms, append::Draft, numbers::parse, open_room::OpenRoom};
 
 /// Rooms worked at once: their events then share a flush.
 const SLICE: i64 = 16;
@@ -175,6 +175,28 @@ impl Rooms {
         job.failures += 1;
         jobs::put_back(&self.store, &job, self.now_ms() + back_off_ms).await?;
         Err(error)
+    }
+
+    /// Appends what a job has to say in a room and waits until it is durable; what the room refuses is
+    /// left unsaid. False: the room has changed meanwhile, and it has to be looked at again.
+    pub(crate) async fn append_unless_refused(
+        &self,
+        room: OpenRoom<'_>,
+        draft: &Draft<'_>,
+    ) -> StoreResult<bool> {
+        let Draft {
+            sender, event_type, ..
+        } = draft;
+        let room_id = room.id();
+        let room = match room.append(draft).await {
+            Ok(appended) => appended.room,
+            Err(AppendError::Store(error)) => return Err(error),
+            Err(refused) => {
+                tracing::debug!(%sender, %room_id, event_type, %refused, "left unsaid");
+                return Ok(true);
+            }
+        };
+        Ok(self.settle(room.submit()?).await?.is_some())
     }
 
     /// All rooms are tried, whatever happens in one of them.

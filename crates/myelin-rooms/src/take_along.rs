@@ -14,7 +14,7 @@ use ruma::{CanonicalJsonObject, EventId, OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 
 use crate::{
-    AppendError, Rooms, SendOptions,
+    Rooms, SendOptions,
     append::Draft,
     numbers::{EventNumbers, parse},
     open_room::OpenRoom,
@@ -212,15 +212,7 @@ impl Rooms {
                 transaction: None,
                 options: SendOptions::default(),
             };
-            let room = match room.append(&draft).await {
-                Ok(appended) => appended.room,
-                Err(AppendError::Store(error)) => return Err(error),
-                Err(refused) => {
-                    tracing::debug!(%sender, %room_id, event = found.id, %refused, "not redacted");
-                    return Ok(());
-                }
-            };
-            if self.settle(room.submit()?).await?.is_some() {
+            if self.append_unless_refused(room, &draft).await? {
                 return Ok(());
             }
             attempts.conflict()?;

@@ -4,7 +4,7 @@ use myelin_core::json;
 use myelin_store::{StoreResult, profiles};
 use ruma::{CanonicalJsonObject, RoomId, UserId};
 
-use crate::{AppendError, Rooms, SendOptions, append::Draft, numbers::EventNumbers};
+use crate::{Rooms, SendOptions, append::Draft, numbers::EventNumbers};
 
 /// What a member event says about how the user came in, which is not to be said again.
 const SAID_ONCE: [&str; 4] = [
@@ -46,15 +46,7 @@ impl Rooms {
                 transaction: None,
                 options: SendOptions::default(),
             };
-            let room = match room.append(&draft).await {
-                Ok(appended) => appended.room,
-                Err(AppendError::Store(error)) => return Err(error),
-                Err(refused) => {
-                    tracing::debug!(%user, %room_id, %refused, "the profile stays as it is");
-                    return Ok(());
-                }
-            };
-            if self.settle(room.submit()?).await?.is_some() {
+            if self.append_unless_refused(room, &draft).await? {
                 return Ok(());
             }
             attempts.conflict()?;
