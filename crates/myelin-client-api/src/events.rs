@@ -4,7 +4,7 @@ use myelin_http::Client;
 use myelin_rooms::VisibleEvent;
 use myelin_store::{Read, StoreError, events::StoredEvent};
 use myelin_sync::{Audience, Notes, ShownEvent, Viewer};
-use ruma::{EventId, OwnedRoomId, RoomId, UserId, serde::Raw};
+use ruma::{OwnedRoomId, RoomId, UserId, serde::Raw};
 use serde_json::value::RawValue;
 
 use crate::{ClientApi, Error};
@@ -49,19 +49,6 @@ pub(crate) async fn find_event(
     };
     let room_id = api.rooms.room_id(visible.event.room).await?;
     Ok(Some((room_id, visible)))
-}
-
-/// The same, if the event is of that room.
-pub(crate) async fn find_event_in(
-    api: &ClientApi,
-    read: &mut Read,
-    user: &UserId,
-    (room_id, event_id): (&RoomId, &EventId),
-) -> Result<Option<VisibleEvent>, Error> {
-    let found = find_event(api, read, user, event_id.as_str()).await?;
-    Ok(found
-        .filter(|(found, _)| found == room_id)
-        .map(|(_, visible)| visible))
 }
 
 /// One event of a timeline.

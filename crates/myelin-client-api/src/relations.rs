@@ -19,7 +19,7 @@ use ruma::{
 
 use crate::{
     ClientApi, Error,
-    events::{find_event_in, shown_events, viewer},
+    events::{shown_events, viewer},
     parameters::{event_id, limit, room_id, token},
 };
 
@@ -58,14 +58,11 @@ async fn relating_events(
     let recurse = flag(&query, "recurse")?.or(flag(&query, RECURSE_UNSTABLE)?);
     let mut read = api.app.store.read();
     let not_found = || MatrixError::not_found("Event not found.");
-    let found = find_event_in(&api, &mut read, &client.user, (&room_id, &parent)).await?;
-    let view = api
+    let found = api
         .rooms
-        .view_any(&mut read, &room_id, &client.user)
+        .visible_event_in(&mut read, &client.user, (&room_id, &parent))
         .await?;
-    let (Some(_), Some(mut view)) = (found, view) else {
-        return Err(not_found().into());
-    };
+    let (mut view, _) = found.ok_or_else(not_found)?;
     let relating = Relating {
         parent: parent.as_str(),
         rel_type,

@@ -7,7 +7,7 @@ use myelin_store::{
 };
 use ruma::{EventId, RoomId, UserId};
 
-use crate::{AccessError, Rooms};
+use crate::{Rooms, Standing, VisibleEvent};
 
 const REASON_CHARS_MAX: usize = 1_000;
 
@@ -114,15 +114,10 @@ impl Rooms {
         (room_id, event_id): (&RoomId, &EventId),
     ) -> Result<Reported, ReportError> {
         let mut read = self.store.read();
-        let view = self.member_view(&mut read, room_id, reporter).await;
-        let view = view.map_err(|error| match error {
-            AccessError::NotInRoom { .. } => ReportError::UnknownEvent,
-            AccessError::Store(error) => ReportError::Store(error),
-        })?;
-        let event = self.visible_event(&mut read, reporter, event_id.as_str());
-        let event = event.await?.map(|visible| visible.event);
-        let event = event.filter(|event| event.room == view.room);
-        let event = event.ok_or(ReportError::UnknownEvent)?;
+        let place = (room_id, event_id);
+        let found = self.visible_event_in(&mut read, reporter, place).await?;
+        let member = found.filter(|(view, _)| view.standing == Standing::Member);
+        let (view, VisibleEvent { event, .. }) = member.ok_or(ReportError::UnknownEvent)?;
         Ok(Reported::Event {
             room: view.room,
             event: event.event,

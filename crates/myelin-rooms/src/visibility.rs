@@ -13,9 +13,9 @@ use myelin_store::{
     events::{self, StoredEvent},
     memberships, rooms,
 };
-use ruma::{RoomId, UserId};
+use ruma::{EventId, RoomId, UserId};
 
-use crate::Rooms;
+use crate::{Rooms, receipts::find_in_room};
 
 pub(crate) use moments::membership_of_event;
 pub use near::EventNear;
@@ -145,6 +145,24 @@ impl Rooms {
         };
         let shown = self.visible(read, &mut view, vec![event]).await?;
         Ok(shown.into_iter().next())
+    }
+
+    /// The event with this id of a room, if there is one that the user may see, and what the user may
+    /// see of that room.
+    pub async fn visible_event_in(
+        &self,
+        read: &mut Read,
+        user: &UserId,
+        (room_id, event_id): (&RoomId, &EventId),
+    ) -> StoreResult<Option<(RoomView, VisibleEvent)>> {
+        let Some(mut view) = self.view_any(read, room_id, user).await? else {
+            return Ok(None);
+        };
+        let Some(event) = find_in_room(read, view.room, event_id.as_str()).await? else {
+            return Ok(None);
+        };
+        let shown = self.visible(read, &mut view, vec![event]).await?;
+        Ok(shown.into_iter().next().map(|event| (view, event)))
     }
 
     /// The event nearest to a time, at it or after it (`forward`), or at it or before it, that the

@@ -36,22 +36,17 @@ impl Syncs {
         Ok(shown)
     }
 
-    /// The same for one event, of whose room is known only that the user may see the event. What
-    /// else the user may see of it is looked up where there is something to tell.
+    /// The same for one event: whom the user ignores is looked up where there is something to tell.
     pub async fn bundled_event(
         &self,
         read: &mut Read,
-        user: i64,
+        view: &mut RoomView,
         mut shown: Vec<ShownEvent>,
     ) -> StoreResult<Vec<ShownEvent>> {
         let kinds = self.bundle_kinds(read, &shown).await?;
-        let room = shown.first().filter(|_| !kinds.is_empty());
-        let Some(room) = room.map(|shown| shown.event.room) else {
-            return Ok(shown);
-        };
-        if let Some(mut view) = self.rooms.view_by_number(read, room, user).await? {
-            let ignored = self.ignored_numbers(read, user).await?;
-            self.bundle(read, &mut view, (&mut shown, &kinds), &ignored)
+        if !kinds.is_empty() {
+            let ignored = self.ignored_numbers(read, view.user).await?;
+            self.bundle(read, view, (&mut shown, &kinds), &ignored)
                 .await?;
         }
         Ok(shown)

@@ -7,7 +7,7 @@ use ruma::api::client::context::get_context::v3::Response;
 
 use crate::{
     ClientApi, Error,
-    events::{client_events, find_event_in, shown_events, viewer},
+    events::{client_events, shown_events, viewer},
     history,
     parameters::{event_id, filter, limit, room_id},
 };
@@ -26,14 +26,12 @@ pub(crate) async fn get_context(
         0
     };
     let mut read = api.app.store.read();
-    let found = find_event_in(&api, &mut read, &client.user, (&room_id, &event_id)).await?;
-    let view = api
+    let found = api
         .rooms
-        .view_any(&mut read, &room_id, &client.user)
+        .visible_event_in(&mut read, &client.user, (&room_id, &event_id))
         .await?;
-    let (Some(event), Some(mut view)) = (found, view) else {
-        return Err(MatrixError::not_found("Event not found.").into());
-    };
+    let not_found = || MatrixError::not_found("Event not found.");
+    let (mut view, event) = found.ok_or_else(not_found)?;
     let around = (limit, &filter);
     let mut context = api
         .syncs

@@ -5,7 +5,7 @@ use ruma::api::client::room::get_room_event::v3::{Request, Response};
 
 use crate::{
     ClientApi, Error,
-    events::{find_event_in, shown_events, viewer},
+    events::{shown_events, viewer},
 };
 
 pub(crate) async fn get_room_event(
@@ -14,13 +14,15 @@ pub(crate) async fn get_room_event(
 ) -> Result<Response, Error> {
     let place = (&*client.body.room_id, &*client.body.event_id);
     let mut read = api.app.store.read();
-    let found = find_event_in(&api, &mut read, &client.user, place).await?;
+    let found = api
+        .rooms
+        .visible_event_in(&mut read, &client.user, place)
+        .await?;
     let not_found = || MatrixError::not_found("Event not found.");
-    let found = found.ok_or_else(not_found)?;
-    let room = found.event.room;
-    let shown = api.syncs.annotate(&mut read, room, vec![found]).await?;
-    let user = client.user_number;
-    let shown = api.syncs.bundled_event(&mut read, user, shown).await?;
+    let (mut view, found) = found.ok_or_else(not_found)?;
+    let found = vec![found];
+    let shown = api.syncs.annotate(&mut read, view.room, found).await?;
+    let shown = api.syncs.bundled_event(&mut read, &mut view, shown).await?;
     let mut events = shown_events(&api, &shown, place.0, &viewer(&client))?;
     Ok(Response::new(events.pop().ok_or_else(not_found)?))
 }
