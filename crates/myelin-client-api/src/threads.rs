@@ -6,10 +6,14 @@ mod subscribe_thread;
 mod unsubscribe_thread;
 
 use http::Method;
-use myelin_http::Routes;
+use myelin_http::{Client, MatrixError, Raw, Routes};
+use myelin_rooms::SeenThread;
 use ruma::api::client::threads::get_threads::v1::Request as GetThreads;
 
-use crate::ClientApi;
+use crate::{
+    ClientApi,
+    parameters::{event_id, room_id},
+};
 
 /// Subscriptions are no part of the specification yet:
 /// [MSC4306](https://github.com/matrix-org/matrix-spec-proposals/pull/4306).
@@ -35,4 +39,13 @@ pub(crate) fn routes() -> Routes<ClientApi> {
             SUBSCRIPTION,
             unsubscribe_thread::unsubscribe_thread,
         )
+}
+
+/// The thread that a path names, as who asks sees it.
+fn seen_thread(client: &Client<Raw>) -> Result<SeenThread<'_>, MatrixError> {
+    Ok(SeenThread {
+        user: &client.user,
+        room_id: room_id(&client.body)?,
+        root: event_id(&client.body)?,
+    })
 }

@@ -5,19 +5,19 @@ use myelin_store::{
     StoreError, StoreResult, WriteSet, rooms,
     thread_subscriptions::{self, Standing, Subscription},
 };
-use ruma::{EventId, RoomId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, UserId};
 
-use crate::{Rooms, receipts::thread_of};
+use crate::{Rooms, receipts::thread_of, visibility::VisibleEvent};
 
 /// A thread as a local user sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SeenThread<'a> {
     /// The user.
     pub user: &'a UserId,
     /// The room.
-    pub room_id: &'a RoomId,
+    pub room_id: OwnedRoomId,
     /// The event that the thread starts from.
-    pub root: &'a EventId,
+    pub root: OwnedEventId,
 }
 
 /// Why a user is not subscribed to a thread.
@@ -41,7 +41,7 @@ impl Rooms {
     /// How a user has subscribed to a thread; None: not at all, or the user may not see it.
     pub async fn thread_subscription(
         &self,
-        thread: SeenThread<'_>,
+        thread: &SeenThread<'_>,
     ) -> StoreResult<Option<Subscription>> {
         let Some((user, room)) = self.find_thread(thread).await? else {
             return Ok(None);
@@ -58,7 +58,7 @@ impl Rooms {
     /// With the first subscription the rule begins to hold that silences all other threads.
     pub async fn subscribe_to_thread(
         &self,
-        thread: SeenThread<'_>,
+        thread: &SeenThread<'_>,
         cause: Option<&EventId>,
     ) -> Result<(), ThreadSubscriptionError> {
         let (user, room) = self.thread(thread).await?;
@@ -99,7 +99,7 @@ impl Rooms {
     /// Ends a user's subscription to a thread, if there is one.
     pub async fn unsubscribe_from_thread(
         &self,
-        thread: SeenThread<'_>,
+        thread: &SeenThread<'_>,
     ) -> Result<(), ThreadSubscriptionError> {
         let (user, room) = self.thread(thread).await?;
         let place = (room, thread.root.as_str());
@@ -125,44 +125,39 @@ impl Rooms {
         }
     }
 
-    async fn thread(&self, thread: SeenThread<'_>) -> Result<(i64, i64), ThreadSubscriptionError> {
+    async fn thread(&self, thread: &SeenThread<'_>) -> Result<(i64, i64), ThreadSubscriptionError> {
         let found = self.find_thread(thread).await?;
         found.ok_or_else(|| ThreadSubscriptionError::NoThread(thread.root.to_string()))
     }
 
     /// The numbers of the user and the room, if the user may see the root of the thread. Nothing need
     /// be in the thread yet: clients subscribe while they send the first answer.
-    async fn find_thread(&self, thread: SeenThread<'_>) -> StoreResult<Option<(i64, i64)>> {
-        let mut read = self.store.read();
-        let root = self
-            .visible_event(&mut read, thread.user, thread.root.as_str())
-            .await?;
-        let (Some(root), Some(room), Some(user)) = (
+    async fn find_thread(&self, thread: &SeenThread<'_>) -> StoreResult<Option<(i64, i64)>> {
+        let SeenThread {
+            user,
+            room_id,
             root,
-            self.find_number(thread.room_id).await?,
-            self.store.find_interned(thread.user.as_bytes()).await?,
-        ) else {
-            return Ok(None);
-        };
-        Ok((root.event.room == room).then_some((user, room)))
+        } = thread;
+        let found = self
+            .visible_event_in(&mut self.store.read(), user, (room_id, root))
+            .await?;
+        Ok(found.map(|(view, _)| (view.user, view.room)))
     }
 
     /// Where in the room the cause of an automatic subscription stands.
     async fn cause_order(
         &self,
-        thread: SeenThread<'_>,
+        thread: &SeenThread<'_>,
         cause: &EventId,
     ) -> Result<i64, ThreadSubscriptionError> {
         let not_in_thread = || ThreadSubscriptionError::NotInThread(cause.to_string());
         let mut read = self.store.read();
-        let found = self
-            .visible_event(&mut read, thread.user, cause.as_str())
-            .await?;
-        let event = found.ok_or_else(not_in_thread)?.event;
+        let place = (&*thread.room_id, cause);
+        let found = self.visible_event_in(&mut read, thread.user, place).await?;
+        let (_, VisibleEvent { event, .. }) = found.ok_or_else(not_in_thread)?;
         let (root, _) = thread_of(&mut read, &event).await?;
-        let root = root.filter(|root| root == thread.root.as_str());
-        let is_here = self.find_number(thread.room_id).await? == Some(event.room);
-        root.filter(|_| is_here).ok_or_else(not_in_thread)?;
+        root.filter(|root| *root == thread.root)
+            .ok_or_else(not_in_thread)?;
         Ok(event.room_order)
     }
 }

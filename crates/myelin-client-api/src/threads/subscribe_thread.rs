@@ -3,15 +3,12 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{Client, Raw, json_response};
-use myelin_rooms::SeenThread;
 use ruma::OwnedEventId;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    ClientApi, Error,
-    parameters::{event_id, room_id},
-};
+use super::seen_thread;
+use crate::{ClientApi, Error};
 
 #[derive(Deserialize)]
 struct Body {
@@ -23,14 +20,9 @@ pub(crate) async fn subscribe_thread(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<Response, Error> {
-    let (room_id, root) = (room_id(&client.body)?, event_id(&client.body)?);
+    let thread = seen_thread(&client)?;
     let body: Body = client.body.json()?;
-    let thread = SeenThread {
-        user: &client.user,
-        room_id: &room_id,
-        root: &root,
-    };
     let cause = body.automatic.as_deref();
-    api.rooms.subscribe_to_thread(thread, cause).await?;
+    api.rooms.subscribe_to_thread(&thread, cause).await?;
     Ok(json_response(StatusCode::OK, &json!({})))
 }

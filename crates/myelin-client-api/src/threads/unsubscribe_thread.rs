@@ -3,24 +3,16 @@
 use axum::response::Response;
 use http::StatusCode;
 use myelin_http::{Client, Raw, json_response};
-use myelin_rooms::SeenThread;
 use serde_json::json;
 
-use crate::{
-    ClientApi, Error,
-    parameters::{event_id, room_id},
-};
+use super::seen_thread;
+use crate::{ClientApi, Error};
 
 pub(crate) async fn unsubscribe_thread(
     api: ClientApi,
     client: Client<Raw>,
 ) -> Result<Response, Error> {
-    let (room_id, root) = (room_id(&client.body)?, event_id(&client.body)?);
-    let thread = SeenThread {
-        user: &client.user,
-        room_id: &room_id,
-        root: &root,
-    };
-    api.rooms.unsubscribe_from_thread(thread).await?;
+    let thread = seen_thread(&client)?;
+    api.rooms.unsubscribe_from_thread(&thread).await?;
     Ok(json_response(StatusCode::OK, &json!({})))
 }
