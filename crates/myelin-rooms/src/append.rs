@@ -239,6 +239,7 @@ impl OpenRoom<'_> {
         deliver(self.rooms, head, &mut self.writes, (&event, number));
         self.end_delayed(draft, number);
         self.note_sticky(&stored, TakenAs::Own).await?;
+        self.take_along_late(&[stored]).await?;
         Ok((event, number))
     }
 }

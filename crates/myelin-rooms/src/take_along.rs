@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use myelin_core::relation::{REPLACE, Relation};
+use myelin_core::relation::{ANNOTATION, REPLACE, Relation, THREAD};
 use myelin_store::{
     StoreResult,
     events::{self, Status, StoredEvent},
@@ -87,10 +87,11 @@ impl OpenRoom<'_> {
         self.begin_taking_along(redaction).await
     }
 
-    /// Begins again to redact what relates to redacted events, if any of these that other servers
-    /// have told of does.
-    pub(crate) async fn take_along_late(&mut self, told: &[StoredEvent]) -> StoreResult<()> {
-        let accepted = told.iter().filter(|event| event.status == Status::Accepted);
+    /// Begins again to redact what relates to redacted events, if any of these does, which have just
+    /// come into the room. The proposal asks for this of what other servers tell; what users here say
+    /// would otherwise stay or go by whether the job had come to its end.
+    pub(crate) async fn take_along_late(&mut self, come: &[StoredEvent]) -> StoreResult<()> {
+        let accepted = come.iter().filter(|event| event.status == Status::Accepted);
         let relations = accepted.filter_map(|event| Relation::of_event(&event.json));
         let relations: Vec<Relation> = relations.collect();
         if relations.is_empty() {
@@ -109,6 +110,8 @@ impl OpenRoom<'_> {
                 relation.event_id == wanted.target && wanted.takes(&relation.rel_type)
             };
             if relations.iter().any(is_taken) {
+                // What is queued may have left the same job behind, and many may speak at once.
+                self.await_queued().await?;
                 self.begin_taking_along(wanted.redaction).await?;
             }
         }
@@ -143,10 +146,10 @@ impl Rooms {
             return Ok(None);
         };
         let relation = relation_of(&mut read, &target).await?;
-        let is_edit = relation.is_some_and(|relation| relation.rel_type == REPLACE);
+        let barred = barred(&target, relation.as_ref());
         let slice = (job.cursor, SLICE);
         let numbers =
-            relation_redactions::list_taken_along(&mut read, &wanted, (&target, is_edit), slice)
+            relation_redactions::list_taken_along(&mut read, &wanted, (&target, &barred), slice)
                 .await?;
         let mut done = Ok(());
         for number in &numbers {
@@ -218,4 +221,19 @@ impl Rooms {
             attempts.conflict()?;
         }
     }
+}
+
+/// The relation types that nothing can have to an event (spec: "Validity of replacement events",
+/// "Threading", "Annotations: Client behaviour"). What names one nevertheless is not related to it.
+fn barred(target: &StoredEvent, relation: Option<&Relation>) -> Vec<&'static str> {
+    let rel_type = relation.map(|relation| &*relation.rel_type);
+    let is_edit = rel_type == Some(REPLACE);
+    [
+        (THREAD, rel_type.is_some()),
+        (REPLACE, is_edit || target.state_key.is_some()),
+        (ANNOTATION, is_edit || rel_type == Some(ANNOTATION)),
+    ]
+    .into_iter()
+    .filter_map(|(barred, is_barred)| is_barred.then_some(barred))
+    .collect()
 }

@@ -80,21 +80,22 @@ pub async fn list_of_targets(
 }
 
 /// The numbers of the events that a redaction takes along, after one of them in their order, at most
-/// `limit`. An edit is one if it is of the same type and by the same sender as what it edits, and what
-/// it edits is no edit. Cost: all that relates to the redacted event.
+/// `limit`: none of the barred types, and of edits those of the same type and by the same sender as
+/// what they edit. Cost: all that relates to the redacted event.
 pub async fn list_taken_along(
     read: &mut Read,
     wanted: &RelationRedaction,
-    (target, is_edit): (&StoredEvent, bool),
+    (target, barred): (&StoredEvent, &[&str]),
     (after, limit): (i64, i64),
 ) -> StoreResult<Vec<i64>> {
     let sql = "SELECT event FROM relations
                WHERE room = $1 AND parent = $2 AND event > $3
-               AND (rel_type = ANY($4) OR $5 = 1)
-               AND (rel_type <> $6 OR (sender = $7 AND type = $8 AND $9 = 0))
+               AND (rel_type = ANY($4) OR $5 = 1) AND NOT (rel_type = ANY($9))
+               AND (rel_type <> $6 OR (sender = $7 AND type = $8))
                ORDER BY event LIMIT $10";
-    let rel_types = wanted.rel_types.iter();
-    let rel_types = rel_types.map(|kind| Bytes::copy_from_slice(kind.as_bytes()));
+    let names = |kind: &str| Bytes::copy_from_slice(kind.as_bytes());
+    let rel_types = wanted.rel_types.iter().map(|kind| names(kind));
+    let barred = barred.iter().map(|kind| names(kind));
     let parameters = [
         wanted.room.into(),
         wanted.target.as_str().into(),
@@ -104,7 +105,7 @@ pub async fn list_taken_along(
         REPLACE.into(),
         target.sender.into(),
         target.event_type.into(),
-        i64::from(is_edit).into(),
+        Param::BytesList(barred.collect()),
         limit.into(),
     ];
     let rows = read.query("relations", sql, &parameters).await?;

@@ -7,7 +7,11 @@ use myelin_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::relations::{edit, relate};
+use crate::{
+    notifications::room_of_two,
+    relations::{edit, relate},
+    remote::backfill::gaps::{miss, room_with_bob, wait_for},
+};
 
 three_modes!(
     takes_along_what_relates_by_these_types,
@@ -19,11 +23,17 @@ three_modes!(
     a_repetition_takes_nothing_more,
     who_has_left_redacts_nothing_more,
     what_comes_later_from_another_server_is_taken_along,
+    what_is_found_later_in_the_past_is_taken_along,
+    what_is_said_here_later_is_taken_along,
+    many_who_speak_at_once_later_are_heard_and_taken_along,
+    what_can_be_no_relation_is_not_taken_along,
     refuses_bad_lists,
 );
 
 /// More than two slices.
 const MANY: usize = 40;
+/// Who speak at the same moment: more than a use case is tried.
+const AT_ONCE: usize = 12;
 
 async fn redact(user: &User, room: &str, event: &str, body: Value) -> Answer {
     let path = format!(
@@ -212,12 +222,13 @@ async fn a_repetition_takes_nothing_more(server: &TestServer) {
     let event = alice.send(&room, "root").await;
     let path = format!("/rooms/{}/redact/{}/once", encode(&room), encode(&event));
     let body = json!({"with_rel_types": ["m.replace"]});
-    let first = alice.put(&path, body.clone()).await.ok();
+    let first = alice.put(&path, body).await.ok();
     is_done(server).await;
-    let edited = edit(&alice, &room, &event, "late").await;
+    let other = relate(&alice, &room, &event, "m.reference").await;
+    let body = json!({"with_rel_types": ["*"]});
     assert_eq!(alice.put(&path, body).await.ok(), first);
     is_done(server).await;
-    assert!(!is_redacted(&alice, &room, &edited).await);
+    assert!(!is_redacted(&alice, &room, &other).await);
 }
 
 async fn who_has_left_redacts_nothing_more(server: &TestServer) {
@@ -236,16 +247,16 @@ async fn who_has_left_redacts_nothing_more(server: &TestServer) {
         events: room.events,
         ..PeerRoom::of(&peer, &alice, &room_id).await
     };
-    let late = room.append(related(&room, &event, "m.reference"));
+    let late = room.append(related((&room, "carol"), &event, "m.reference"));
     room.receive(server, &late).await;
     is_done(server).await;
     assert!(!is_redacted(&alice, &room_id, late.event_id.as_str()).await);
 }
 
-fn related(room: &PeerRoom, event: &str, rel_type: &str) -> PeerEvent {
+fn related((room, by): (&PeerRoom, &str), event: &str, rel_type: &str) -> PeerEvent {
     let relates_to = json!({"rel_type": rel_type, "event_id": event});
     let content = json!({"msgtype": "m.text", "body": "late", "m.relates_to": relates_to});
-    PeerEvent::new(&room.user("carol"), "m.room.message", content)
+    PeerEvent::new(&room.user(by), "m.room.message", content)
 }
 
 async fn what_comes_later_from_another_server_is_taken_along(server: &TestServer) {
@@ -267,7 +278,7 @@ async fn what_comes_later_from_another_server_is_taken_along(server: &TestServer
             (&event, "org.example.own"),
             (&other, "m.thread"),
         ] {
-            let said = room.append(related(&room, parent, rel_type));
+            let said = room.append(related((&room, "carol"), parent, rel_type));
             room.receive(server, &said).await;
             late.push(said.event_id.to_string());
         }
@@ -282,6 +293,112 @@ async fn what_comes_later_from_another_server_is_taken_along(server: &TestServer
         assert_eq!(because["sender"], alice.id, "{round}");
         assert_eq!(text(&because["content"], "reason"), "all of it");
     }
+}
+
+async fn what_is_found_later_in_the_past_is_taken_along(server: &TestServer) {
+    let (alice, room_id, mut room) = room_with_bob(server).await;
+    let root = alice.send(&room_id, "root").await;
+    room.extremities = PeerRoom::of(&room.peer, &alice, &room_id).await.extremities;
+    let mut said = Vec::new();
+    for rel_type in ["m.thread", "m.reference", "m.thread"] {
+        let event = room.append(related((&room, "bob"), &root, rel_type));
+        said.push(event.event_id.to_string());
+    }
+    miss(server, &mut room, 3).await;
+    wait_for(&alice, &room_id, "late").await;
+    let body = json!({"with_rel_types": ["m.thread"], "reason": "all of it"});
+    redact(&alice, &room_id, &root, body).await.ok();
+    is_done(server).await;
+    for said in &said {
+        let path = format!("/rooms/{}/event/{}", encode(&room_id), encode(said));
+        alice.get(&path).await.refused(404, "M_NOT_FOUND");
+    }
+    // Who reads back lets the server ask for what it has missed.
+    let page = alice.messages(&room_id, "dir=b&limit=20").await.ok();
+    assert!(page.to_string().contains(&said[0]), "{page}");
+    is_done(server).await;
+    let events = [(&*said[0], true), (&said[1], false), (&said[2], true)];
+    assert_redacted(&alice, &room_id, &events).await;
+    let because = &shown(&alice, &room_id, &said[0]).await["unsigned"]["redacted_because"];
+    assert_eq!(because["sender"], alice.id);
+    assert_eq!(text(&because["content"], "reason"), "all of it");
+}
+
+async fn what_is_said_here_later_is_taken_along(server: &TestServer) {
+    let (alice, bob, room) = room_of_two(server).await;
+    let event = alice.send(&room, "root").await;
+    let other = alice.send(&room, "other").await;
+    let body = json!({"with_rel_types": ["m.thread"]});
+    redact(&alice, &room, &event, body).await.ok();
+    is_done(server).await;
+    for _ in 0..2 {
+        let late = relate(&bob, &room, &event, "m.thread").await;
+        let reference = relate(&bob, &room, &event, "m.reference").await;
+        let elsewhere = relate(&bob, &room, &other, "m.thread").await;
+        is_done(server).await;
+        let events = [(&*late, true), (&reference, false), (&elsewhere, false)];
+        assert_redacted(&bob, &room, &events).await;
+        let because = &shown(&bob, &room, &late).await["unsigned"]["redacted_because"];
+        assert_eq!(because["sender"], alice.id);
+    }
+    // What the redactor may not redact stays.
+    let of_bob = bob.send(&room, "bob's").await;
+    let body = json!({"with_rel_types": ["m.reference"]});
+    redact(&bob, &room, &of_bob, body).await.ok();
+    let by_alice = relate(&alice, &room, &of_bob, "m.reference").await;
+    let by_bob = relate(&bob, &room, &of_bob, "m.reference").await;
+    is_done(server).await;
+    let events = [(&*by_alice, false), (&by_bob, true)];
+    assert_redacted(&bob, &room, &events).await;
+}
+
+async fn many_who_speak_at_once_later_are_heard_and_taken_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event = alice.send(&room, "root").await;
+    let body = json!({"with_rel_types": ["*"]});
+    redact(&alice, &room, &event, body).await.ok();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (alice, room, event) = (alice.clone(), room.clone(), event.clone());
+        tasks.spawn(async move { relate(&alice, &room, &event, "m.thread").await });
+    }
+    let said = tasks.join_all().await;
+    is_done(server).await;
+    for said in &said {
+        assert!(is_redacted(&alice, &room, said).await, "{said}");
+    }
+}
+
+async fn what_can_be_no_relation_is_not_taken_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room_id = alice.create_public_room().await;
+    let mut room = PeerRoom::joined(&peer, server, (&alice, &room_id), "carol").await;
+    let root = alice.send(&room_id, "root").await;
+    let event = relate(&alice, &room_id, &root, "m.reference").await;
+    let edited = edit(&alice, &room_id, &root, "edited").await;
+    room.extremities = PeerRoom::of(&peer, &alice, &room_id).await.extremities;
+    let mut said = Vec::new();
+    for (parent, rel_type) in [
+        (&event, "m.thread"),
+        (&event, "m.annotation"),
+        (&edited, "m.annotation"),
+        (&edited, "m.reference"),
+    ] {
+        let event = room.append(related((&room, "carol"), parent, rel_type));
+        room.receive(server, &event).await;
+        said.push(event.event_id.to_string());
+    }
+    for redacted in [&event, &edited] {
+        let body = json!({"with_rel_types": ["*"]});
+        redact(&alice, &room_id, redacted, body).await.ok();
+    }
+    is_done(server).await;
+    // No thread starts from what relates to another event, and an edit is not annotated.
+    let events = [false, true, false, true];
+    let events: Vec<_> = said.iter().map(String::as_str).zip(events).collect();
+    assert_redacted(&alice, &room_id, &events).await;
 }
 
 async fn refuses_bad_lists(server: &TestServer) {

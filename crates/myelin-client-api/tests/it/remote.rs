@@ -1,6 +1,6 @@
 //! What users see of other servers.
 
-mod backfill;
+pub(crate) mod backfill;
 mod canonical_alias;
 mod get_alias;
 mod get_event_by_timestamp;

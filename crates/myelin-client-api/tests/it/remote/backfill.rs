@@ -1,6 +1,6 @@
 //! What was said in a room before this server came, or while it was away.
 
-mod gaps;
+pub(crate) mod gaps;
 mod hostile;
 mod states;
 

@@ -28,7 +28,7 @@ async fn join(user: &User, room_id: &str) {
 }
 
 /// A room of Alice's, with Bob of a peer in it who has said something.
-async fn room_with_bob(server: &TestServer) -> (User, String, PeerRoom) {
+pub(crate) async fn room_with_bob(server: &TestServer) -> (User, String, PeerRoom) {
     let alice = server.user("alice").await;
     let room_id = alice.create_public_room().await;
     alice.send(&room_id, "early").await;
@@ -41,7 +41,7 @@ async fn room_with_bob(server: &TestServer) -> (User, String, PeerRoom) {
     (alice, room_id, room)
 }
 
-async fn wait_for(user: &User, room_id: &str, body: &str) {
+pub(crate) async fn wait_for(user: &User, room_id: &str, body: &str) {
     wait_until("the newest message has arrived", async || {
         let newest = page(user, (room_id, None), 1).await;
         newest["chunk"][0]["content"]["body"] == body
@@ -50,7 +50,7 @@ async fn wait_for(user: &User, room_id: &str, body: &str) {
 }
 
 /// Lets Bob say so much that this server is told of nothing but the last.
-async fn miss(server: &TestServer, room: &mut PeerRoom, count: usize) -> String {
+pub(crate) async fn miss(server: &TestServer, room: &mut PeerRoom, count: usize) -> String {
     let bob = room.user("bob");
     for number in 0..count {
         room.message(&bob, &format!("missed {number}"));
