@@ -36,8 +36,8 @@ pub struct Children<'a> {
     pub rel_type: Option<&'a str>,
     /// Only this interned type of event.
     pub event_type: Option<i64>,
-    /// Also what is said about what is said, [`DEPTH_MAX`] deep. What is between need not be of the
-    /// kinds that are wanted.
+    /// Also what is said about what is said, [`DEPTH_MAX`] deep. What leads there has to be of the
+    /// kinds that are wanted, too.
     pub recurse: bool,
 }
 
@@ -73,32 +73,35 @@ pub fn delete(writes: &mut WriteSet, event: i64) {
     writes.delete(&RELATIONS, vec![event.into()]);
 }
 
-/// A query for the numbers of events: of which table, and in which order.
-macro_rules! select_children {
-    ($table:literal, $rest:literal) => {
+/// A query for the numbers of events that say something about another one.
+macro_rules! children {
+    ($rest:literal) => {
         concat!(
-            "SELECT event FROM ",
-            $table,
-            " WHERE (type = $4 OR $4 = 0) AND ",
+            "SELECT event FROM relations
+             WHERE room = $1 AND parent = $2 AND (type = $4 OR $4 = 0) AND ",
             $rest,
             " LIMIT $5"
         )
     };
 }
 
-/// All that is said about an event, about that, and so on.
+/// All that is said about an event, about that, and so on. In a room of version 1 or 2, where a server
+/// chooses the ids of its events, that may go round in circles.
 macro_rules! descendants {
     ($rest:literal) => {
         concat!(
-            "WITH RECURSIVE descendants (event, id, room_order, type, rel_type, depth) AS (
-                SELECT event, id, room_order, type, rel_type, 1
-                FROM relations WHERE room = $1 AND parent = $2
+            "WITH RECURSIVE descendants (event, id, room_order, depth) AS (
+                SELECT event, id, room_order, 1 FROM relations
+                WHERE room = $1 AND parent = $2
+                AND (type = $4 OR $4 = 0) AND (rel_type = $6 OR $6 IS NULL)
                 UNION ALL
-                SELECT r.event, r.id, r.room_order, r.type, r.rel_type, d.depth + 1
+                SELECT r.event, r.id, r.room_order, d.depth + 1
                 FROM descendants d JOIN relations r ON r.room = $1 AND r.parent = d.id
                 WHERE d.depth < $7
-             ) ",
-            select_children!("descendants", $rest)
+                AND (r.type = $4 OR $4 = 0) AND (r.rel_type = $6 OR $6 IS NULL)
+             ) SELECT DISTINCT event, room_order FROM descendants WHERE ",
+            $rest,
+            " LIMIT $5"
         )
     };
 }
@@ -112,16 +115,10 @@ pub async fn list_before(
     limit: i64,
 ) -> StoreResult<Vec<i64>> {
     let sql = match (children.recurse, children.rel_type) {
-        (true, _) => descendants!(
-            "room_order < $3 AND (rel_type = $6 OR $6 IS NULL) ORDER BY room_order DESC"
-        ),
-        (false, None) => select_children!(
-            "relations",
-            "room = $1 AND parent = $2 AND room_order < $3 ORDER BY room_order DESC"
-        ),
-        (false, Some(_)) => select_children!(
-            "relations",
-            "room = $1 AND parent = $2 AND rel_type = $6 AND room_order < $3
+        (true, _) => descendants!("room_order < $3 ORDER BY room_order DESC"),
+        (false, None) => children!("room_order < $3 ORDER BY room_order DESC"),
+        (false, Some(_)) => children!(
+            "rel_type = $6 AND room_order < $3
              ORDER BY room_order DESC"
         ),
     };
@@ -136,17 +133,9 @@ pub async fn list_from(
     limit: i64,
 ) -> StoreResult<Vec<i64>> {
     let sql = match (children.recurse, children.rel_type) {
-        (true, _) => {
-            descendants!("room_order >= $3 AND (rel_type = $6 OR $6 IS NULL) ORDER BY room_order")
-        }
-        (false, None) => select_children!(
-            "relations",
-            "room = $1 AND parent = $2 AND room_order >= $3 ORDER BY room_order"
-        ),
-        (false, Some(_)) => select_children!(
-            "relations",
-            "room = $1 AND parent = $2 AND rel_type = $6 AND room_order >= $3 ORDER BY room_order"
-        ),
+        (true, _) => descendants!("room_order >= $3 ORDER BY room_order"),
+        (false, None) => children!("room_order >= $3 ORDER BY room_order"),
+        (false, Some(_)) => children!("rel_type = $6 AND room_order >= $3 ORDER BY room_order"),
     };
     list(read, sql, children, (from, limit)).await
 }

@@ -138,11 +138,22 @@ async fn follows_relations_when_asked_to(server: &TestServer) {
     let answer = get(&alice, &room, &root, "?recurse=false").await.ok();
     assert_eq!(ids(&answer), [&*chain[1]]);
     assert_eq!(answer["recursion_depth"], 1);
-    // The kinds that are asked for are those of what is shown, whatever leads there.
-    let reaction = react(&alice, &room, &chain[2], "+1").await.ok();
-    let query = "/m.annotation/m.reaction?recurse=true";
+    // What leads there has to be of the kinds that are asked for, too.
+    let first = text(&react(&alice, &room, &root, "+1").await.ok(), "event_id");
+    let second = text(&react(&alice, &room, &first, "+1").await.ok(), "event_id");
+    react(&alice, &room, &chain[2], "+1").await.ok();
+    for kinds in ["/m.annotation/m.reaction", "/m.annotation"] {
+        let query = format!("{kinds}?recurse=true");
+        let answer = get(&alice, &room, &root, &query).await.ok();
+        assert_eq!(ids(&answer), [&*second, &*first], "{kinds}");
+    }
+    let as_sticker = ("m.sticker", "m.reference");
+    let sticker = relate_with(&alice, &room, (&root, as_sticker), json!({})).await;
+    let behind = relate(&alice, &room, &sticker, "m.reference").await;
+    let query = "/m.reference/m.room.message?recurse=true";
     let answer = get(&alice, &room, &root, query).await.ok();
-    assert_eq!(ids(&answer), [reaction["event_id"].as_str().unwrap()]);
+    assert!(!ids(&answer).contains(&&*behind), "{answer}");
+    assert_eq!(answer["recursion_depth"], 3);
 }
 
 async fn an_event_that_is_not_visible_has_no_relations(server: &TestServer) {

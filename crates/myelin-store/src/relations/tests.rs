@@ -104,11 +104,26 @@ async fn what_is_said_about_an_event_is_listed_both_ways() {
             [7, 5, 4, 3, 2]
         );
         assert_eq!(list_from(read, &deep, 4, 2).await.unwrap(), [4, 5]);
+        // What leads there has to be of the kinds that are wanted, too.
         let deep_references = Children {
             rel_type: Some("m.reference"),
+            parent: "$4",
             ..deep
         };
-        assert_eq!(list_from(read, &deep_references, 0, 9).await.unwrap(), [5]);
+        let found = list_from(read, &deep_references, 0, 9).await.unwrap();
+        assert_eq!(found, [5, 6]);
+        let behind_a_thread = Children {
+            parent: "$1",
+            ..deep_references
+        };
+        let found = list_from(read, &behind_a_thread, 0, 9).await.unwrap();
+        assert!(found.is_empty());
+        let deep_messages = Children {
+            event_type: Some(MESSAGE),
+            ..deep
+        };
+        let found = list_from(read, &deep_messages, 0, 9).await.unwrap();
+        assert_eq!(found, [2, 4, 5, 7]);
         let elsewhere = Children { room: 8, ..deep };
         assert!(
             list_before(read, &elsewhere, 9, 9)
