@@ -207,24 +207,26 @@ pub async fn list_parents(
     rows.iter().map(|row| row.text(0)).collect()
 }
 
-/// The newest edit of each of these events, by its own sender, of its own type and not above a place
-/// in the room: the event's id and the number of the edit. What counts is when an edit claims to have
-/// been made (spec: "Server-side aggregation of `m.replace` relationships").
+/// The newest edit of each of these events, by its own sender unless that is one of these, of its own
+/// type and not above a place in the room: the event's id and the number of the edit. What counts is
+/// when an edit claims to have been made (spec: "Server-side aggregation of `m.replace`
+/// relationships").
 pub async fn list_edits(
     read: &mut Read,
     events: &[i64],
-    last: i64,
+    (last, without): (i64, &[i64]),
 ) -> StoreResult<Vec<(String, i64)>> {
     let sql = "SELECT e.id, (
                    SELECT r.event FROM relations r
                    WHERE r.room = e.room AND r.parent = e.id AND r.rel_type = $2
                    AND r.sender = e.sender AND r.type = e.type AND r.room_order <= $3
                    ORDER BY r.origin_server_ts DESC, r.id DESC LIMIT 1
-               ) FROM events e WHERE e.event = ANY($1)";
+               ) FROM events e WHERE e.event = ANY($1) AND NOT (e.sender = ANY($4))";
     let parameters = [
         Param::Ints(events.to_vec()),
         myelin_core::relation::REPLACE.into(),
         last.into(),
+        Param::Ints(without.to_vec()),
     ];
     list_found(read, sql, &parameters).await
 }

@@ -81,8 +81,9 @@ impl Syncs {
         if kinds.is_empty() {
             return Ok(());
         }
-        self.bundle_edits(read, view, (shown, kinds)).await?;
         let without: Vec<i64> = ignored.iter().copied().collect();
+        self.bundle_edits(read, view, (shown, kinds), &without)
+            .await?;
         bundle_references(read, view, (shown, kinds), &without).await?;
         self.bundle_threads(read, view, (shown, kinds), &without)
             .await
@@ -93,6 +94,7 @@ impl Syncs {
         read: &mut Read,
         view: &mut RoomView,
         (shown, kinds): (&mut [ShownEvent], &Kinds),
+        without: &[i64],
     ) -> StoreResult<()> {
         let is_edited = |event: &StoredEvent| {
             let own = Relation::of_event(&event.json);
@@ -103,7 +105,7 @@ impl Syncs {
         if edited.is_empty() {
             return Ok(());
         }
-        let found = relations::list_edits(read, &edited, view.last).await?;
+        let found = relations::list_edits(read, &edited, (view.last, without)).await?;
         let mut edits = self.said(read, view, &found).await?;
         for shown in shown {
             shown.notes.bundle.edit = edits.remove(&shown.event.id).map(Box::new);
@@ -161,7 +163,8 @@ impl Syncs {
     ) -> StoreResult<()> {
         let (roots, mut shown): (Vec<_>, Vec<_>) = latest.drain().unzip();
         let kinds = self.bundle_kinds(read, &shown).await?;
-        self.bundle_edits(read, view, (&mut shown, &kinds)).await?;
+        self.bundle_edits(read, view, (&mut shown, &kinds), without)
+            .await?;
         bundle_references(read, view, (&mut shown, &kinds), without).await?;
         latest.extend(roots.into_iter().zip(shown));
         Ok(())

@@ -262,7 +262,20 @@ async fn ignored_users_say_nothing(server: &TestServer) {
     ignore(&alice, &bob).await;
     for shown in everywhere(&alice, &room, &event).await {
         let chunk = &relations(&shown)["m.reference"]["chunk"];
+    let of_bob = bob.send(&room, "bob's").await;
+    edit(&bob, &room, &of_bob, "edited").await;
+    relate(&alice, &room, &of_bob, "m.thread").await;
         assert_eq!(*chunk, json!([{"event_id": own}]));
+    // Not even about what they have said themselves, where that is shown.
+    let path = format!("/rooms/{}/event/{}", encode(&room), encode(&of_bob));
+    let shown = alice.get(&path).await.ok();
+    assert_eq!(relations(&shown)["m.thread"]["count"], 1);
+    assert!(relations(&shown).get("m.replace").is_none(), "{shown}");
+    let path = format!("/_matrix/client/v1/rooms/{}/threads", encode(&room));
+    let listed = alice.get(&path).await.ok();
+    assert_eq!(ids(&listed), [&*of_bob]);
+    let bundle = relations(&listed["chunk"][0]);
+    assert!(bundle.get("m.replace").is_none(), "{listed}");
     }
     let answer = get(&alice, &room, &event, "").await.ok();
     assert_eq!(ids(&answer), [&*own]);

@@ -159,8 +159,11 @@ async fn what_is_bundled_is_found() {
         kinds.sort();
         let kind = |rel_type: &str| (one(), rel_type.to_owned());
         assert_eq!(kinds, [kind("m.replace"), kind("m.thread")]);
-        assert_eq!(list_edits(read, &[1, 2], 9).await.unwrap(), [(one(), 3)]);
-        assert!(list_edits(read, &[1], 2).await.unwrap().is_empty());
+        let edits = list_edits(read, &[1, 2], (9, &[BOB])).await.unwrap();
+        assert_eq!(edits, [(one(), 3)]);
+        for bounds in [(2, &[][..]), (9, &[ALICE])] {
+            assert!(list_edits(read, &[1], bounds).await.unwrap().is_empty());
+        }
         let references = list_references(read, here, (9, &[ALICE]), 9).await.unwrap();
         assert_eq!(references, [(one(), "$5".to_owned())]);
         let references = list_references(read, here, (9, &[]), 1).await.unwrap();
