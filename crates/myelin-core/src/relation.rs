@@ -54,16 +54,25 @@ impl Relation {
     /// type. An edit that cannot be one, whatever it is to, is none either (spec: "Validity of
     /// replacement events").
     pub fn of_event(json: &str) -> Option<Self> {
-        if !json.contains("m.relates_to") {
-            return None;
-        }
-        let event: Event<'_> = serde_json::from_str(json).ok()?;
-        let content: Content<'_> = serde_json::from_str(event.content.get()).ok()?;
+        let (event, content) = parse(json)?;
         let relation = Self::of_value(content.relates_to.get())?;
         let is_encrypted = event.kind.as_deref() == Some("m.room.encrypted");
         let has_new = content.new_content.is_some() || is_encrypted;
         let is_none = relation.rel_type == REPLACE && (event.state_key.is_some() || !has_new);
         (!is_none).then_some(relation)
+    }
+
+    /// The relation type that an event names, even where that is no relation: what names any starts no
+    /// thread, and what names that of edits cannot be edited (spec: "Threading", "Validity of
+    /// replacement events").
+    pub fn type_of_event(json: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct RelatesTo {
+            rel_type: String,
+        }
+        let (_, content) = parse(json)?;
+        let relates_to: RelatesTo = serde_json::from_str(content.relates_to.get()).ok()?;
+        Some(relates_to.rel_type)
     }
 
     /// The relation that the content of an event to be sent names.
@@ -95,6 +104,15 @@ impl Relation {
             event_id: event_id.into_owned(),
         })
     }
+}
+
+fn parse(json: &str) -> Option<(Event<'_>, Content<'_>)> {
+    if !json.contains("m.relates_to") {
+        return None;
+    }
+    let event: Event<'_> = serde_json::from_str(json).ok()?;
+    let content = serde_json::from_str(event.content.get()).ok()?;
+    Some((event, content))
 }
 
 #[cfg(test)]
@@ -181,6 +199,32 @@ mod tests {
         ] {
             assert_eq!(Relation::of_event(&event).is_some(), is_edit, "{event}");
         }
+    }
+
+    #[test]
+    fn a_type_is_named_even_where_there_is_no_relation() {
+        let long = "x".repeat(NAME_MAX + 1);
+        for (relates_to, wanted) in [
+            (
+                r#"{"rel_type":"m.thread","event_id":"$root"}"#,
+                Some(THREAD),
+            ),
+            (
+                r#"{"rel_type":"m.replace","event_id":"$root"}"#,
+                Some(REPLACE),
+            ),
+            (r#"{"rel_type":"m.replace"}"#, Some(REPLACE)),
+            (&format!(r#"{{"rel_type":"{long}"}}"#), Some(&*long)),
+            (r#"{"m.in_reply_to":{"event_id":"$root"}}"#, None),
+            (r#"{"rel_type":1}"#, None),
+            ("null", None),
+        ] {
+            let event = format!(r#"{{"type":"a","content":{{"m.relates_to":{relates_to}}}}}"#);
+            let found = Relation::type_of_event(&event);
+            assert_eq!(found.as_deref(), wanted, "{event}");
+        }
+        assert_eq!(Relation::type_of_event(r#"{"content":{}}"#), None);
+        assert_eq!(Relation::type_of_event("m.relates_to"), None);
     }
 
     #[test]

@@ -97,8 +97,8 @@ impl Syncs {
         without: &[i64],
     ) -> StoreResult<()> {
         let is_edited = |event: &StoredEvent| {
-            let own = Relation::of_event(&event.json);
-            event.redaction.is_none() && own.is_none_or(|own| own.rel_type != REPLACE)
+            let own = Relation::type_of_event(&event.json);
+            event.redaction.is_none() && own.is_none_or(|own| own != REPLACE)
         };
         let edited = of_kind(shown, kinds, REPLACE).filter(|event| is_edited(event));
         let edited: Vec<i64> = edited.map(|event| event.event).collect();
@@ -120,7 +120,7 @@ impl Syncs {
         (shown, kinds): (&mut [ShownEvent], &Kinds),
         without: &[i64],
     ) -> StoreResult<()> {
-        let is_root = |event: &&StoredEvent| Relation::of_event(&event.json).is_none();
+        let is_root = |event: &&StoredEvent| Relation::type_of_event(&event.json).is_none();
         let roots = of_kind(shown, kinds, THREAD).filter(is_root);
         let (numbers, ids): (Vec<i64>, Vec<String>) =
             roots.map(|root| (root.event, root.id.clone())).unzip();

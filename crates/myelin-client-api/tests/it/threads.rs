@@ -161,6 +161,12 @@ async fn no_thread_starts_inside_another(server: &TestServer) {
     let content = json!({"body": "x", "m.relates_to": relates_to});
     let answer = alice.send_event(&room, "m.room.message", "nested", content);
     answer.await.refused(400, "M_UNKNOWN");
+    // Nor from what names a relation that it has not: an edit without content.
+    let no_edit = relate(&alice, &room, &root, "m.replace").await;
+    let relates_to = json!({"rel_type": "m.thread", "event_id": no_edit});
+    let content = json!({"body": "x", "m.relates_to": relates_to});
+    let answer = alice.send_event(&room, "m.room.message", "no edit", content);
+    answer.await.refused(400, "M_UNKNOWN");
     // A reply is no relation with a type.
     let reply = json!({"body": "x", "m.relates_to": {"m.in_reply_to": {"event_id": root}}});
     let reply = alice

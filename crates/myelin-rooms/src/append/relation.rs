@@ -27,7 +27,7 @@ impl OpenRoom<'_> {
             }
             (THREAD, _) => {
                 let root = self.find_event(&relation.event_id).await?;
-                let is_child = |root: &StoredEvent| Relation::of_event(&root.json).is_some();
+                let is_child = |root: &StoredEvent| Relation::type_of_event(&root.json).is_some();
                 if root.is_some_and(|root| is_child(&root)) {
                     return Err(AppendError::NoThreadRoot(relation.event_id));
                 }
