@@ -1,6 +1,7 @@
 //! Subscriptions to threads: which of them a user wants to hear of (MSC4306).
 
 use myelin_accounts::silence_other_threads;
+use myelin_core::relation::Relation;
 use myelin_store::{
     StoreError, StoreResult, WriteSet, rooms,
     thread_subscriptions::{self, Standing, Subscription},
@@ -130,8 +131,8 @@ impl Rooms {
         found.ok_or_else(|| ThreadSubscriptionError::NoThread(thread.root.to_string()))
     }
 
-    /// The numbers of the user and the room, if the user may see the root of the thread. Nothing need
-    /// be in the thread yet: clients subscribe while they send the first answer.
+    /// The numbers of the user and the room, if the user may see the root of the thread, and that can be
+    /// one. Nothing need be in the thread yet: clients subscribe while they send the first answer.
     async fn find_thread(&self, thread: &SeenThread<'_>) -> StoreResult<Option<(i64, i64)>> {
         let SeenThread {
             user,
@@ -141,6 +142,8 @@ impl Rooms {
         let found = self
             .visible_event_in(&mut self.store.read(), user, (room_id, root))
             .await?;
+        let is_root = |seen: &VisibleEvent| Relation::type_of_event(&seen.event.json).is_none();
+        let found = found.filter(|(_, seen)| is_root(seen));
         Ok(found.map(|(view, _)| (view.user, view.room)))
     }
 

@@ -10,6 +10,7 @@ use crate::{
     notifications::{
         in_thread, mention, redact, room_of_two, send_content, set_room_rule, unread_by_thread,
     },
+    relations::edit,
 };
 
 three_modes!(
@@ -19,6 +20,7 @@ three_modes!(
     the_cause_is_an_event_of_the_thread,
     a_thread_is_there_before_its_first_answer,
     strangers_find_no_threads,
+    what_relates_to_another_event_starts_no_thread,
     refuses_bad_bodies,
     subscriptions_survive_restarts,
     who_ends_the_account_is_subscribed_to_nothing,
@@ -207,6 +209,26 @@ async fn strangers_find_no_threads(server: &TestServer) {
         let answer = subscribe_because(user, thread, &cause).await;
         answer.refused(404, "M_NOT_FOUND");
     }
+}
+
+async fn what_relates_to_another_event_starts_no_thread(server: &TestServer) {
+    let (alice, bob, room) = room_of_two(server).await;
+    let root = alice.send(&room, "root").await;
+    let inside = answer_in(&alice, (&room, &root)).await;
+    let edited = edit(&alice, &room, &root, "edited").await;
+    for child in [&inside, &edited] {
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let answer = call(&bob, method, (&room, child), json!({})).await;
+            answer.refused(404, "M_NOT_FOUND");
+        }
+        let answer = subscribe_because(&bob, (&room, child), &inside).await;
+        answer.refused(404, "M_NOT_FOUND");
+    }
+    // A reply is no relation with a type.
+    let reply = json!({"body": "x", "m.relates_to": {"m.in_reply_to": {"event_id": root}}});
+    let txn = alice.new_txn_id();
+    let reply = send_content(&alice, &room, &txn, reply).await;
+    subscribe(&bob, (&room, &reply)).await;
 }
 
 async fn refuses_bad_bodies(server: &TestServer) {
