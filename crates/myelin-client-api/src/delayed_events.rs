@@ -83,7 +83,7 @@ pub(crate) fn routes() -> Routes<ClientApi> {
 
 impl ClientApi {
     /// Sends delayed events until `stop` returns, whenever no other node does.
-    pub async fn send_delayed_events(&self, stop: impl Future<Output = ()>) {
+    pub async fn send_delayed_events(&self, stop: impl Future<Output = ()> + Send) {
         self.rooms.send_delayed_events(stop, describe_failure).await;
     }
 }

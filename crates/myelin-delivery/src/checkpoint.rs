@@ -2,10 +2,10 @@
 
 use myelin_store::{
     StoreResult, WriteSet, destinations,
-    followers::{self, Lease},
+    followers::{self, Duty},
 };
 
-use crate::{FOLLOWER, sender::Sender};
+use crate::sender::Sender;
 
 /// Most rows of one set.
 const ROWS: usize = 500;
@@ -53,9 +53,10 @@ impl Sender {
                 _ => {}
             }
         }
-        let lease = self.prolonged();
+        let (store, now_ms) = (&self.context.store, self.context.now_ms());
+        let lease = self.lease.clone().kept(store, now_ms);
         let advanced = followers::advance(&mut writes, &lease, cursor);
-        self.context.store.commit(writes).await?;
+        store.commit(writes).await?;
         self.lease = advanced;
         for row in written {
             if let Some(destination) = self.destinations.get_mut(&row.server) {
@@ -65,16 +66,8 @@ impl Sender {
         Ok(())
     }
 
-    /// The lease as it is to be held from now on.
-    fn prolonged(&self) -> Lease {
-        let now_ms = self.context.now_ms();
-        let until_ms = now_ms.saturating_add(followers::lease_ms(&self.context.store));
-        self.lease.clone().prolonged(until_ms)
-    }
-
     /// Reads who is behind.
     pub(crate) async fn load_rows(&mut self) -> StoreResult<()> {
-        debug_assert_eq!(self.lease.name(), FOLLOWER);
         for row in destinations::list(&mut self.context.store.read()).await? {
             self.add_behind(row).await?;
         }

@@ -14,22 +14,16 @@ mod redaction;
 mod room_state;
 mod rule_sets;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use myelin_rooms::Rooms;
 use myelin_store::{
-    StoreResult,
-    followers::{self, Lease},
+    Store, StoreResult,
+    followers::{self, Duty, Lease},
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 
-use crate::report::report;
 use follower::Follower;
-
-/// The follower whose cursor says how far everything is counted.
-const FOLLOWER: &str = "notifications";
-/// How often a node that does not count looks whether it has to.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Counts notifications.
 #[derive(Clone)]
@@ -55,43 +49,32 @@ impl Notifications {
     }
 
     /// Counts until `stop` returns, whenever no other node does.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let mut stop = pin!(stop);
-        let mut holder = None;
-        loop {
-            let pause = tokio::select! {
-                biased;
-                lease = self.claim(&mut holder) => match lease {
-                    Ok(Some(lease)) => match self.count(lease, stop.as_mut()).await {
-                        Ok(()) => return,
-                        Err(error) => report("counting notifications", &error),
-                    },
-                    Ok(None) => LOOK_EVERY,
-                    Err(error) => report("counting notifications", &error),
-                },
-                () = &mut stop => return,
-            };
-            tokio::select! {
-                biased;
-                () = &mut stop => return,
-                () = sleep(pause) => {}
-            }
-        }
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        followers::run(&self, stop).await;
+    }
+}
+
+impl Duty for Notifications {
+    /// The follower whose cursor says how far everything is counted.
+    const FOLLOWER: &'static str = "notifications";
+    const NAME: &'static str = "counting notifications";
+
+    fn store(&self) -> &Store {
+        self.rooms.store()
     }
 
-    async fn claim(&self, holder: &mut Option<i64>) -> StoreResult<Option<Lease>> {
-        let now_ms = self.rooms.server().now_ms().cast_signed();
-        followers::claim_for_run(self.rooms.store(), FOLLOWER, holder, now_ms).await
+    fn now_ms(&self) -> i64 {
+        self.rooms.server().now_ms().cast_signed()
     }
 
-    /// Counts while the lease is held; returns once `stop` has, or with what went wrong.
-    async fn count(&self, lease: Lease, stop: impl Future<Output = ()>) -> StoreResult<()> {
-        let mut follower = Follower::new(self.rooms.clone(), lease).await?;
+    async fn work(
+        &self,
+        lease: &mut Lease,
+        stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> StoreResult<()> {
+        let mut follower = Follower::new(self.rooms.clone(), lease.clone()).await?;
         let result = follower.work(stop, &self.passed).await;
-        // If it was lost, another has it already.
-        if let Err(error) = followers::release(self.rooms.store(), follower.into_lease()).await {
-            report("counting notifications", &error);
-        }
+        *lease = follower.into_lease();
         result
     }
 }

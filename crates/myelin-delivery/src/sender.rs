@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use myelin_store::{StoreResult, destinations, followers::Lease};
+use myelin_store::{
+    StoreResult, destinations,
+    followers::{self, Duty, Lease},
+};
 use ruma::OwnedServerName;
 use tokio::{
     task::{JoinError, JoinSet},
@@ -35,8 +38,6 @@ const TICK: Duration = Duration::from_secs(1);
 const SAVE_EVERY: Duration = Duration::from_millis(500);
 /// What is under way at the end may take this long.
 const END: Duration = Duration::from_secs(2);
-/// The lease is renewed when it has less than this left.
-const RENEW_MS: i64 = 20_000;
 
 /// The one who sends.
 pub(crate) struct Sender {
@@ -120,7 +121,7 @@ impl Sender {
     /// again.
     async fn end(&mut self) {
         if let Err(error) = self.finish().await {
-            crate::report::report(crate::WORK, &error);
+            followers::report(Delivery::NAME, &error);
         }
     }
 
@@ -349,7 +350,7 @@ impl Sender {
             self.tell_typing().await?;
             self.tell_presence().await?;
         }
-        if self.lease.until_ms().saturating_sub(now_ms) < RENEW_MS {
+        if self.lease.is_short(now_ms) {
             self.save().await?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Hands the typing and presence of our own users to the queues of the servers that are told.
 
-use myelin_store::StoreResult;
+use myelin_store::{StoreResult, followers::Duty};
 
 use crate::{edus::PendingEdus, sender::Sender};
 

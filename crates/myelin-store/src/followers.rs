@@ -4,9 +4,13 @@
 //! as the lease has seen it, so each entry has its effects once; whoever lost the lease in the
 //! meantime is stopped by the same expectation, whatever its clock says.
 
+mod duty;
+
+pub use duty::{Duty, report, run};
+
 use crate::{
-    LogEntry, OnConflict, Row, Sequence, Store, StoreError, StoreResult, Table, Value, WriteSet,
-    bytes, int, log,
+    LogEntry, OnConflict, Row, Store, StoreError, StoreResult, Table, Value, WriteSet, bytes, int,
+    log,
 };
 
 const TABLE: &str = "followers";
@@ -26,9 +30,6 @@ static FOLLOWERS: Table = Table {
 
 /// The holder of a lease that nobody has.
 const NOBODY: i64 = 0;
-
-/// A node that does not renew its lease for this long is taken to be gone.
-const LEASE_MS: i64 = 30_000;
 
 /// The right to work for a follower, until it runs out or another takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,38 +101,6 @@ pub fn insert(writes: &mut WriteSet, name: &str, cursor: i64) {
         vec![name.into()],
         values.map(Value::from).to_vec(),
     );
-}
-
-/// Takes the lease of a follower that works for as long as the node runs, if nobody has it. `holder`
-/// is this run's number, once it has one.
-pub async fn claim_for_run(
-    store: &Store,
-    name: &str,
-    holder: &mut Option<i64>,
-    now_ms: i64,
-) -> StoreResult<Option<Lease>> {
-    let holder = if let Some(holder) = *holder {
-        holder
-    } else {
-        let numbers = store.next_numbers(Sequence::Node, 1).await?;
-        let number = numbers.first().copied();
-        *holder.insert(number.ok_or(StoreError::Missing { table: "sequences" })?)
-    };
-    if !store.is_shared() {
-        // Whoever holds it is gone: only one process has this database.
-        free_held(store, name).await?;
-    }
-    claim(store, name, holder, now_ms, lease_ms(store)).await
-}
-
-/// For how long such a lease is held. Where only one process writes the database, it need not be
-/// renewed.
-pub fn lease_ms(store: &Store) -> i64 {
-    if store.is_shared() {
-        LEASE_MS
-    } else {
-        i64::MAX
-    }
 }
 
 /// Takes the lease if nobody has it or it has run out. `holder` is this node's number; a node that

@@ -38,8 +38,6 @@ const LATE: usize = 50;
 const LAG_MAX: i64 = 1_000;
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// The lease is renewed when it has less than this left.
-const RENEW_MS: i64 = 20_000;
 
 /// The one who counts.
 pub(super) struct Follower {
@@ -109,23 +107,9 @@ impl Follower {
                 _ = ticks.tick() => {}
             }
             passed.send_replace(self.read_to);
-            self.renew_if_due().await?;
+            let now_ms = self.now_ms();
+            self.lease.keep(&self.store, now_ms).await?;
         }
-    }
-
-    async fn renew_if_due(&mut self) -> StoreResult<()> {
-        let now_ms = self.now_ms();
-        if self.lease.until_ms().saturating_sub(now_ms) >= RENEW_MS {
-            return Ok(());
-        }
-        let renewed = followers::renew(
-            &self.store,
-            &self.lease,
-            now_ms,
-            followers::lease_ms(&self.store),
-        );
-        self.lease = renewed.await?.ok_or(StoreError::Conflict)?;
-        Ok(())
     }
 
     async fn step(&mut self) -> StoreResult<()> {
@@ -281,10 +265,7 @@ impl Follower {
 
     async fn write(&mut self) -> StoreResult<()> {
         let mut writes = std::mem::take(&mut self.batch).writes;
-        let until_ms = self
-            .now_ms()
-            .saturating_add(followers::lease_ms(&self.store));
-        let lease = self.lease.clone().prolonged(until_ms);
+        let lease = self.lease.clone().kept(&self.store, self.now_ms());
         let advanced = followers::advance(&mut writes, &lease, self.done);
         self.store.commit_patiently(writes).await?;
         self.lease = advanced;

@@ -6,34 +6,27 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
-    pin::pin,
+    pin::Pin,
     time::Duration,
 };
 
 use bytes::Bytes;
 use myelin_store::{
-    StoreError, StoreResult, WriteSet,
+    Store, StoreError, StoreResult, WriteSet,
     delayed_events::{self, DELAYED_EVENTS_SUBJECT, DelayedEvent, End, Outcome},
-    followers::{self, Lease},
+    followers::{self, Duty, Lease},
 };
 use tokio::{task::JoinSet, time::sleep};
 
 use super::SendDelayedError;
 use crate::Rooms;
 
-/// The lease's name.
-const FOLLOWER: &str = "delayed_events";
 /// Events that are taken up at once.
 const BATCH: i64 = 64;
 /// The clock is looked at this often while an event waits.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often a node that does not send looks whether it has to.
-const CLAIM_EVERY: Duration = Duration::from_secs(5);
 /// The lease is looked at this often where it has to be renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-/// The lease is renewed when it has less than this left.
-const RENEW_MS: i64 = 20_000;
 /// How long a room waits after a failure of this server.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -45,39 +38,14 @@ impl Rooms {
     /// Sends delayed events until `stop` returns, whenever no other node does.
     pub async fn send_delayed_events(
         &self,
-        stop: impl Future<Output = ()>,
+        stop: impl Future<Output = ()> + Send,
         describe: DescribeFailure,
     ) {
-        let mut stop = pin!(stop);
-        let mut holder = None;
-        loop {
-            let claim = followers::claim_for_run(&self.store, FOLLOWER, &mut holder, self.now_ms());
-            tokio::select! {
-                biased;
-                claimed = claim => match claimed {
-                    Ok(Some(lease)) => {
-                        let mut sender = Sender::new(self.clone(), lease, describe);
-                        let worked = sender.work(stop.as_mut()).await;
-                        // If it was lost, another has it already.
-                        if let Err(error) = followers::release(&self.store, sender.lease).await {
-                            report(&error);
-                        }
-                        match worked {
-                            Ok(()) => return,
-                            Err(error) => report(&error),
-                        }
-                    }
-                    Ok(None) => {}
-                    Err(error) => report(&error),
-                },
-                () = &mut stop => return,
-            }
-            tokio::select! {
-                biased;
-                () = &mut stop => return,
-                () = sleep(CLAIM_EVERY) => {}
-            }
-        }
+        let duty = Sending {
+            rooms: self.clone(),
+            describe,
+        };
+        followers::run(&duty, stop).await;
     }
 
     /// Sends events of one room, one after the other.
@@ -99,8 +67,7 @@ impl Rooms {
                 // Its sender has done something about it at the last moment.
                 Ok(_) | Err(StoreError::Conflict) => {}
                 Err(error) => {
-                    report(&error);
-                    sleep(PAUSE).await;
+                    sleep(followers::report(Sending::NAME, &error)).await;
                     return;
                 }
             }
@@ -108,10 +75,37 @@ impl Rooms {
     }
 }
 
+/// What the node that sends has to do.
+struct Sending {
+    rooms: Rooms,
+    describe: DescribeFailure,
+}
+
+impl Duty for Sending {
+    const FOLLOWER: &'static str = "delayed_events";
+    const NAME: &'static str = "sending delayed events";
+
+    fn store(&self) -> &Store {
+        &self.rooms.store
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.rooms.now_ms()
+    }
+
+    async fn work(
+        &self,
+        lease: &mut Lease,
+        stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> StoreResult<()> {
+        let sender = Sender::new(self.rooms.clone(), self.describe);
+        sender.work(lease, stop).await
+    }
+}
+
 /// The node that sends.
 struct Sender {
     rooms: Rooms,
-    lease: Lease,
     describe: DescribeFailure,
     /// A task for each room in which events are being sent; it returns the room.
     work: JoinSet<i64>,
@@ -121,10 +115,9 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(rooms: Rooms, lease: Lease, describe: DescribeFailure) -> Self {
+    fn new(rooms: Rooms, describe: DescribeFailure) -> Self {
         Self {
             rooms,
-            lease,
             describe,
             work: JoinSet::new(),
             busy: BTreeSet::new(),
@@ -133,8 +126,11 @@ impl Sender {
     }
 
     /// Works until `stop` returns, or until the lease is lost or the database fails.
-    async fn work(&mut self, stop: impl Future<Output = ()>) -> StoreResult<()> {
-        let mut stop = pin!(stop);
+    async fn work(
+        mut self,
+        lease: &mut Lease,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> StoreResult<()> {
         let watch = self.rooms.store.live().watch();
         watch.add(DELAYED_EVENTS_SUBJECT);
         let mut mark = watch.mark();
@@ -158,8 +154,8 @@ impl Sender {
                 () = sleep(LOOK_EVERY), if self.next_due_ms.is_some() => {}
                 () = sleep(RENEW_EVERY), if is_shared && self.next_due_ms.is_none() => {}
             }
-            self.renew_if_due().await?;
             let now_ms = self.rooms.now_ms();
+            lease.keep(&self.rooms.store, now_ms).await?;
             if self.next_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
                 self.start_due().await?;
             }
@@ -190,19 +186,4 @@ impl Sender {
         self.next_due_ms = delayed_events::find_next_due(&mut read, &busy).await?;
         Ok(())
     }
-
-    async fn renew_if_due(&mut self) -> StoreResult<()> {
-        let (store, now_ms) = (&self.rooms.store, self.rooms.now_ms());
-        if self.lease.until_ms().saturating_sub(now_ms) < RENEW_MS {
-            let lease_ms = followers::lease_ms(store);
-            let renewed = followers::renew(store, &self.lease, now_ms, lease_ms).await?;
-            self.lease = renewed.ok_or(StoreError::Conflict)?;
-        }
-        Ok(())
-    }
-}
-
-fn report(error: &StoreError) {
-    let error = error as &dyn Error;
-    tracing::warn!(error, "delayed events must wait");
 }

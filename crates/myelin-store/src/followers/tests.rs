@@ -196,23 +196,3 @@ async fn what_a_killed_run_held_can_be_freed() {
         nodes.close().await;
     }
 }
-
-#[tokio::test]
-async fn one_run_holds_a_lease_for_as_long_as_it_works() {
-    for nodes in test_stores::both().await {
-        let (mut first, mut second) = (None, None);
-        let lease = claim_for_run(&nodes.one, NAME, &mut first, 1_000)
-            .await
-            .unwrap();
-        let lease = lease.unwrap();
-        assert!(first.is_some());
-        assert!(lease.until_ms() >= 1_000 + LEASE_MS);
-        let other = claim_for_run(&nodes.two, NAME, &mut second, 1_000)
-            .await
-            .unwrap();
-        // What shares a file with nobody takes over from a run that was killed.
-        assert_eq!(other.is_none(), nodes.two.is_shared());
-        assert_ne!(first, second);
-        nodes.close().await;
-    }
-}
