@@ -33,7 +33,7 @@ use myelin_store::{
 };
 
 pub use notifications::Notifications;
-pub use operate::{BehindServer, list_behind, retry};
+pub use operate::{BehindCounts, BehindServer, count_behind, list_behind, retry};
 
 use crate::sender::Sender;
 

@@ -1,6 +1,9 @@
 //! What an operator sees of the servers that are behind, and can do about them.
 
-use myelin_store::{Store, StoreResult, WriteSet, deliveries, destinations};
+use myelin_store::{
+    Store, StoreResult, WriteSet, deliveries,
+    destinations::{self, Destination},
+};
 
 use crate::back_off;
 
@@ -19,6 +22,17 @@ pub struct BehindServer {
     pub is_parked: bool,
 }
 
+/// How many servers have not been sent everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BehindCounts {
+    /// All of them.
+    pub behind: u32,
+    /// Those of them of which the last attempt has failed.
+    pub failing: u32,
+    /// Those of them that are taken to be gone, and tried once a day.
+    pub parked: u32,
+}
+
 /// The servers that are behind, those that fail longest first.
 pub async fn list_behind(store: &Store, now_ms: i64) -> StoreResult<Vec<BehindServer>> {
     let mut rows = destinations::list(&mut store.read()).await?;
@@ -30,9 +44,24 @@ pub async fn list_behind(store: &Store, now_ms: i64) -> StoreResult<Vec<BehindSe
         failures: row.failures,
         failing_since_ms: row.failing_since_ms,
         next_try_ms: row.next_try_ms,
-        is_parked: row.failures > 0 && back_off::is_parked(now_ms - row.failing_since_ms),
+        is_parked: is_parked(row, now_ms),
     });
     Ok(behind.collect())
+}
+
+/// How many servers are behind. Cost: their rows.
+pub async fn count_behind(store: &Store, now_ms: i64) -> StoreResult<BehindCounts> {
+    let mut counts = BehindCounts::default();
+    for row in destinations::list(&mut store.read()).await? {
+        counts.behind += 1;
+        counts.failing += u32::from(row.failures > 0);
+        counts.parked += u32::from(is_parked(&row, now_ms));
+    }
+    Ok(counts)
+}
+
+fn is_parked(row: &Destination, now_ms: i64) -> bool {
+    row.failures > 0 && back_off::is_parked(now_ms - row.failing_since_ms)
 }
 
 /// Lets the node that sends try a server again at once, or as soon as there is such a node. False:

@@ -1,6 +1,6 @@
 //! How many requests a node answers, how, and how long they take.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::{Method, StatusCode};
 use prometheus_client::{
@@ -23,13 +23,13 @@ pub struct RequestMetrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     method: &'static str,
-    path: String,
+    path: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     method: &'static str,
-    path: String,
+    path: Arc<str>,
     status: u16,
 }
 
@@ -60,7 +60,7 @@ impl RequestMetrics {
         (method, path): (&'static str, &str),
         (status, took_ms): (StatusCode, u64),
     ) {
-        let (path, status) = (path.to_owned(), status.as_u16());
+        let (path, status) = (Arc::<str>::from(path), status.as_u16());
         let answered = Answered {
             method,
             path: path.clone(),

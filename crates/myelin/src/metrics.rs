@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use myelin_delivery::{BehindServer, list_behind};
+use myelin_delivery::{BehindCounts, count_behind};
 use myelin_http::{App, MatrixError};
 use myelin_rooms::Rooms;
 use prometheus_client::{
@@ -36,7 +36,7 @@ async fn tell(State((app, rooms)): State<(App, Rooms)>) -> Result<impl IntoRespo
     registry.register("build", "What is running", Info::new(version));
     app.requests.register(&mut registry);
     registry.register_collector(Box::new(Undone(rooms.undone_changes())));
-    let behind = list_behind(&app.store, now_ms).await?;
+    let behind = count_behind(&app.store, now_ms).await?;
     registry.register_collector(Box::new(Destinations(behind)));
     let mut told = String::new();
     text::encode(&mut told, &registry).map_err(MatrixError::internal)?;
@@ -62,31 +62,29 @@ impl Collector for Undone {
 
 /// The other servers as the database has them, for all nodes together.
 #[derive(Debug)]
-struct Destinations(Vec<BehindServer>);
+struct Destinations(BehindCounts);
 
 impl Collector for Destinations {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let count = |is: fn(&BehindServer) -> bool| {
-            let counted = self.0.iter().filter(|behind| is(behind)).count();
-            ConstGauge::new(i64::try_from(counted).unwrap_or(i64::MAX))
-        };
-        for (name, help, gauge) in [
+        let Self(counts) = self;
+        for (name, help, count) in [
             (
                 "destinations_behind",
                 "Other servers that have not been sent everything yet",
-                count(|_| true),
+                counts.behind,
             ),
             (
                 "destinations_failing",
                 "Those of them of which the last attempt has failed",
-                count(|behind| behind.failures > 0),
+                counts.failing,
             ),
             (
                 "destinations_parked",
                 "Those of them that are taken to be gone, and tried once a day",
-                count(|behind| behind.is_parked),
+                counts.parked,
             ),
         ] {
+            let gauge = ConstGauge::new(i64::from(count));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }

@@ -156,6 +156,8 @@ async fn an_operator_can_ask_for_another_attempt(server: &TestServer) {
         (behind[0].failures, behind[0].is_parked),
         (row.failures, false)
     );
+    let counts = myelin_delivery::count_behind(store, now_ms).await.unwrap();
+    assert_eq!((counts.behind, counts.failing, counts.parked), (1, 1, 0));
     assert!(
         !myelin_delivery::retry(store, "other.example")
             .await
