@@ -38,6 +38,17 @@ pub async fn find(read: &mut Read, room: i64, user: i64) -> StoreResult<Option<U
         .transpose()
 }
 
+/// The room order since which a user is joined to a room: that of the member event, which may be newer
+/// than the user's coming. None: the user is not joined.
+pub async fn joined_since(read: &mut Read, room: i64, user: i64) -> StoreResult<Option<i64>> {
+    let sql = "SELECT room_order FROM memberships
+               WHERE room = $1 AND user_number = $2 AND membership = $3";
+    let joined = Membership::Join.as_number().into();
+    let parameters = [room.into(), user.into(), joined];
+    let row = read.query_one(MEMBERSHIPS.name, sql, &parameters).await?;
+    row.map(|row| row.int(0)).transpose()
+}
+
 /// A user's rooms with this membership, in the order of the rooms' numbers, without those that the
 /// user has forgotten.
 pub async fn list_by_user(

@@ -1,7 +1,11 @@
 //! Table `relations`: what events of a room say about others of it.
 
+mod newest;
+
 use bytes::Bytes;
-use myelin_core::relation::{Relation, THREAD};
+use myelin_core::relation::{REFERENCE, Relation, THREAD};
+
+pub use newest::{Newest, list_newest, list_newest_of_all};
 
 use crate::{
     OnConflict, Param, Read, StoreResult, Table, WriteSet, bytes, events::StoredEvent, int, threads,
@@ -207,87 +211,49 @@ pub async fn list_parents(
     rows.iter().map(|row| row.text(0)).collect()
 }
 
-/// The newest edit of each of these events, by its own sender unless that is one of these, of its own
-/// type and not above a place in the room: the event's id and the number of the edit. What counts is
-/// when an edit claims to have been made (spec: "Server-side aggregation of `m.replace`
-/// relationships").
-pub async fn list_edits(
-    read: &mut Read,
-    events: &[i64],
-    (last, without): (i64, &[i64]),
-) -> StoreResult<Vec<(String, i64)>> {
-    let sql = "SELECT e.id, (
-                   SELECT r.event FROM relations r
-                   WHERE r.room = e.room AND r.parent = e.id AND r.rel_type = $2
-                   AND r.sender = e.sender AND r.type = e.type AND r.room_order <= $3
-                   ORDER BY r.origin_server_ts DESC, r.id DESC LIMIT 1
-               ) FROM events e WHERE e.event = ANY($1) AND NOT (e.sender = ANY($4))";
-    let parameters = [
-        Param::Ints(events.to_vec()),
-        myelin_core::relation::REPLACE.into(),
-        last.into(),
-        Param::Ints(without.to_vec()),
-    ];
-    list_found(read, sql, &parameters).await
+/// An event that refers to another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The id of the event that it refers to.
+    pub parent: String,
+    /// Its own id.
+    pub id: String,
+    /// Its number.
+    pub event: i64,
+    /// Its place in the room.
+    pub room_order: i64,
 }
 
-/// The newest event of each of these threads, by none of these senders and not above a place in the
-/// room: the root's id and the number of the event.
-pub async fn list_newest_in_threads(
-    read: &mut Read,
-    roots: &[i64],
-    (last, without): (i64, &[i64]),
-) -> StoreResult<Vec<(String, i64)>> {
-    let sql = "SELECT e.id, (
-                   SELECT r.event FROM relations r
-                   WHERE r.room = e.room AND r.parent = e.id AND r.rel_type = $2
-                   AND r.room_order <= $3 AND NOT (r.sender = ANY($4))
-                   ORDER BY r.room_order DESC LIMIT 1
-               ) FROM events e WHERE e.event = ANY($1)";
-    let parameters = [
-        Param::Ints(roots.to_vec()),
-        THREAD.into(),
-        last.into(),
-        Param::Ints(without.to_vec()),
-    ];
-    list_found(read, sql, &parameters).await
-}
-
-async fn list_found(
-    read: &mut Read,
-    sql: &'static str,
-    parameters: &[Param],
-) -> StoreResult<Vec<(String, i64)>> {
-    let rows = read.query(RELATIONS.name, sql, parameters).await?;
-    let found = rows.iter().map(|row| Ok((row.text(0)?, row.opt_int(1)?)));
-    let found = found.collect::<StoreResult<Vec<_>>>()?.into_iter();
-    Ok(found.filter_map(|(id, event)| Some((id, event?))).collect())
-}
-
-/// The ids of the events that refer to these, by none of these senders and not above a place in the
-/// room: each pair of the id of what is referred to and the id of what refers, the oldest first, at
-/// most `limit`.
+/// The events that refer to these, by none of these senders and not above a place in the room: the
+/// oldest first, at most `limit`.
 pub async fn list_references(
     read: &mut Read,
     (room, parents): (i64, &[&str]),
     (last, without): (i64, &[i64]),
     limit: i64,
-) -> StoreResult<Vec<(String, String)>> {
-    let sql = "SELECT parent, id FROM relations
+) -> StoreResult<Vec<Reference>> {
+    let sql = "SELECT parent, id, event, room_order FROM relations
                WHERE room = $1 AND parent = ANY($2) AND rel_type = $3
                AND room_order <= $4 AND NOT (sender = ANY($5))
                ORDER BY room_order LIMIT $6";
     let parameters = [
         room.into(),
         names(parents),
-        myelin_core::relation::REFERENCE.into(),
+        REFERENCE.into(),
         last.into(),
         Param::Ints(without.to_vec()),
         limit.into(),
     ];
     let rows = read.query(RELATIONS.name, sql, &parameters).await?;
-    let pair = |row: &crate::Row| Ok((row.text(0)?, row.text(1)?));
-    rows.iter().map(pair).collect()
+    let reference = |row: &crate::Row| {
+        Ok(Reference {
+            parent: row.text(0)?,
+            id: row.text(1)?,
+            event: row.int(2)?,
+            room_order: row.int(3)?,
+        })
+    };
+    rows.iter().map(reference).collect()
 }
 
 /// How many events these senders have in each of these threads, where they have any: the root's id and

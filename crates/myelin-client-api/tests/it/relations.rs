@@ -19,6 +19,7 @@ three_modes!(
     reactions_are_not_doubled,
     messages_are_filtered_by_relations,
     who_left_is_told_what_was_said_until_then,
+    who_came_back_is_told_of_nothing_that_is_hidden,
 );
 
 covers! {
@@ -374,6 +375,53 @@ async fn who_left_is_told_what_was_said_until_then(server: &TestServer) {
     }
     let answer = get(&bob, &room, &event, "/m.replace").await.ok();
     assert_eq!(ids(&answer), [&*before]);
+}
+
+async fn who_came_back_is_told_of_nothing_that_is_hidden(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    let visibility = json!({"history_visibility": "joined"});
+    let kind = "m.room.history_visibility";
+    alice.set_state(&room, kind, "", visibility).await.ok();
+    bob.join(&room).await.ok();
+    let event = alice.send(&room, "root").await;
+    let mut said = Vec::new();
+    for round in 0..3 {
+        server.clock().advance(std::time::Duration::from_secs(1));
+        let edited = edit(&alice, &room, &event, "edited").await;
+        let reference = relate(&alice, &room, &event, "m.reference").await;
+        let answer = relate(&alice, &room, &event, "m.thread").await;
+        said.push([edited, reference, answer]);
+        if round == 0 {
+            bob.leave(&room).await.ok();
+        } else {
+            bob.join(&room).await.ok();
+        }
+        // Of what was said while he was away Bob is told nothing.
+        let newest = [&said[0], &said[0], &said[round]][round];
+        let rounds = [&[0][..], &[0], &[0, 2]][round].iter();
+        let references = rounds.map(|round| json!({"event_id": said[*round][1]}));
+        let references: Vec<Value> = references.collect();
+        for shown in everywhere(&bob, &room, &event).await {
+            let bundle = relations(&shown);
+            assert_eq!(bundle["m.replace"]["event_id"], newest[0], "{shown}");
+            assert_eq!(bundle["m.reference"], json!({"chunk": references}));
+            let latest = &bundle["m.thread"]["latest_event"];
+            assert_eq!(latest["event_id"], newest[2], "{shown}");
+        }
+        let path = format!("/_matrix/client/v1/rooms/{}/threads", encode(&room));
+        assert_eq!(ids(&bob.get(&path).await.ok()), [&*event]);
+    }
+    // Who was there sees all, also with a newer member event.
+    let renamed = json!({"displayname": "Alice"});
+    let path = format!("/profile/{}/displayname", encode(&alice.id));
+    alice.put(&path, renamed).await.ok();
+    let seen = said.iter().map(|said| json!({"event_id": said[1]}));
+    let seen: Vec<Value> = seen.collect();
+    for shown in everywhere(&alice, &room, &event).await {
+        assert_eq!(relations(&shown)["m.reference"], json!({"chunk": seen}));
+    }
 }
 
 /// Lists what is said about an event; `rest` follows its id.

@@ -159,13 +159,24 @@ async fn what_is_bundled_is_found() {
         kinds.sort();
         let kind = |rel_type: &str| (one(), rel_type.to_owned());
         assert_eq!(kinds, [kind("m.replace"), kind("m.thread")]);
-        let edits = list_edits(read, &[1, 2], (9, &[BOB])).await.unwrap();
-        assert_eq!(edits, [(one(), 3)]);
+        let edits = list_newest(read, Newest::Edit, &[1, 2], (9, &[BOB])).await;
+        assert_eq!(edits.unwrap(), [(1, 3)]);
         for bounds in [(2, &[][..]), (9, &[ALICE])] {
-            assert!(list_edits(read, &[1], bounds).await.unwrap().is_empty());
+            let edits = list_newest(read, Newest::Edit, &[1], bounds).await;
+            assert!(edits.unwrap().is_empty());
+        }
+        for (limit, wanted) in [(9, &[(1, 3), (1, 4)][..]), (1, &[(1, 3)])] {
+            let edits = list_newest_of_all(read, Newest::Edit, &[1, 2], (9, &[]), limit).await;
+            assert_eq!(edits.unwrap(), wanted);
         }
         let references = list_references(read, here, (9, &[ALICE]), 9).await.unwrap();
-        assert_eq!(references, [(one(), "$5".to_owned())]);
+        let reference = Reference {
+            parent: one(),
+            id: "$5".to_owned(),
+            event: 5,
+            room_order: 5,
+        };
+        assert_eq!(references, [reference]);
         let references = list_references(read, here, (9, &[]), 1).await.unwrap();
         assert_eq!(references.len(), 1);
         assert!(
@@ -174,10 +185,16 @@ async fn what_is_bundled_is_found() {
                 .unwrap()
                 .is_empty()
         );
-        let newest = list_newest_in_threads(read, &[1, 2], (9, &[BOB])).await;
-        assert_eq!(newest.unwrap(), [(one(), 7)]);
-        let newest = list_newest_in_threads(read, &[1, 2], (9, &[])).await;
-        assert_eq!(newest.unwrap(), [(one(), 8)]);
+        for (bounds, wanted) in [
+            ((9, &[BOB][..]), &[(1, 7)][..]),
+            ((9, &[]), &[(1, 8), (1, 7)]),
+            ((7, &[]), &[(1, 7)]),
+        ] {
+            let newest = list_newest(read, Newest::InThread, &[1, 2], bounds).await;
+            assert_eq!(newest.unwrap(), wanted[..1]);
+            let all = list_newest_of_all(read, Newest::InThread, &[1, 2], bounds, 9).await;
+            assert_eq!(all.unwrap(), wanted);
+        }
         let counts = count_in_threads(read, here, &[BOB]).await.unwrap();
         assert_eq!(counts, [(one(), 1)]);
         let parents = list_parents(read, here, (Some(&[BOB]), None)).await;
