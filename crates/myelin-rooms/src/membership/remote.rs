@@ -14,13 +14,16 @@ mod publish;
 mod template;
 mod withdrawn;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use myelin_core::event::Event;
-use myelin_net::FederationError;
+use myelin_net::{FederationError, Limits};
 use myelin_store::StoreError;
 use parking_lot::Mutex;
-use ruma::{CanonicalJsonObject, OwnedRoomId, RoomId, RoomVersionId, ServerName};
+use ruma::{
+    CanonicalJsonObject, OwnedRoomId, RoomId, RoomVersionId, ServerName,
+    api::{OutgoingRequest, path_builder::PathBuilder},
+};
 use serde_json::value::RawValue;
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
@@ -30,6 +33,12 @@ use tokio::{
 pub(crate) use self::outside::Outside;
 use self::template::{Template, Wanted};
 use crate::{Rooms, SnapshotError, snapshot::ReadError};
+
+/// How long a server may take to make a template, or to take what was made of it.
+const TEMPLATE_LIMITS: Limits = Limits {
+    time: Duration::from_secs(20),
+    bytes: 512 * 1024,
+};
 
 /// Why other servers did not do what was asked of them.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +147,21 @@ pub(crate) struct Proposal {
 }
 
 impl Rooms {
+    /// Asks another server for its part in a change of membership.
+    async fn ask_for_help<R>(
+        &self,
+        server: &ServerName,
+        request: R,
+    ) -> Result<R::IncomingResponse, RemoteError>
+    where
+        R: OutgoingRequest,
+        R::PathBuilder: for<'a> PathBuilder<Input<'a> = ()>,
+    {
+        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
+        let answer = answer.await;
+        answer.map_err(|error| RemoteError::of_request(server, error))
+    }
+
     /// Makes the event that is wanted from what a server has answered: the version of the room and
     /// a template.
     fn propose(

@@ -11,8 +11,8 @@ use ruma::{
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    RemoteError,
-    join::{KEYS_WITHIN, TEMPLATE_LIMITS, is_same_event},
+    RemoteError, TEMPLATE_LIMITS,
+    join::{KEYS_WITHIN, is_same_event},
 };
 use crate::{
     AppendError, Outcome, ReceiveError, Rooms, append::Draft, membership::InviteError,

@@ -24,11 +24,6 @@ use crate::{
     snapshot::StoredSnapshot,
 };
 
-/// How long a server may take to make a template.
-pub(super) const TEMPLATE_LIMITS: Limits = Limits {
-    time: Duration::from_secs(20),
-    bytes: 512 * 1024,
-};
 /// What a server may send as the state of a room, and for how long.
 const ANSWER_LIMITS: Limits = Limits {
     time: Duration::from_mins(15),
@@ -162,10 +157,7 @@ impl Rooms {
         let Joining { room_id, user, .. } = joining;
         let mut request = prepare_join_event::v1::Request::new(room_id.clone(), user.clone());
         request.ver = known_versions();
-        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
-        let answer = answer
-            .await
-            .map_err(|error| RemoteError::of_request(server, error))?;
+        let answer = self.ask_for_help(server, request).await?;
         let wanted = Wanted {
             room_id,
             user,

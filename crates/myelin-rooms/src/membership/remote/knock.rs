@@ -7,9 +7,7 @@ use ruma::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{
-    Outside, Proposal, RemoteError, join::TEMPLATE_LIMITS, known_versions, template::Wanted,
-};
+use super::{Outside, Proposal, RemoteError, known_versions, template::Wanted};
 use crate::{
     HandshakeError, Rooms,
     membership::{Knock, KnockError, member_content},
@@ -50,10 +48,7 @@ impl Rooms {
         let mut request =
             prepare_knock_event::v1::Request::new(room_id.to_owned(), user.to_owned());
         request.ver = known_versions();
-        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
-        let answer = answer
-            .await
-            .map_err(|error| RemoteError::of_request(server, error))?;
+        let answer = self.ask_for_help(server, request).await?;
         let wanted = Wanted {
             room_id,
             user,
@@ -69,10 +64,7 @@ impl Rooms {
         } = self.propose(server, template, &wanted, content)?;
         let id = event.event_id.clone();
         let request = create_knock_event::v1::Request::new(room_id.to_owned(), id, pdu);
-        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
-        let answer = answer
-            .await
-            .map_err(|error| RemoteError::of_request(server, error))?;
+        let answer = self.ask_for_help(server, request).await?;
         let state: Vec<Box<RawValue>> = answer.knock_room_state.iter().filter_map(raw).collect();
         let room = (&version, room_id);
         // The knock is there, whatever is told with it.

@@ -11,7 +11,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{Outside, Proposal, RemoteError, join::TEMPLATE_LIMITS, template::Wanted};
+use super::{Outside, Proposal, RemoteError, template::Wanted};
 use crate::{
     Rooms,
     membership::{Leave, LeaveError, MEMBER, member_content},
@@ -76,10 +76,7 @@ impl Rooms {
     ) -> Result<Event, RemoteError> {
         let Leave { room_id, user, .. } = *leave;
         let request = prepare_leave_event::v1::Request::new(room_id.to_owned(), user.to_owned());
-        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
-        let answer = answer
-            .await
-            .map_err(|error| RemoteError::of_request(server, error))?;
+        let answer = self.ask_for_help(server, request).await?;
         let wanted = Wanted {
             room_id,
             user,
@@ -91,10 +88,7 @@ impl Rooms {
         let Proposal { event, pdu, .. } = proposal;
         let id = event.event_id.clone();
         let request = create_leave_event::v2::Request::new(room_id.to_owned(), id, pdu);
-        let answer = self.federation.ask_within(server, request, TEMPLATE_LIMITS);
-        answer
-            .await
-            .map_err(|error| RemoteError::of_request(server, error))?;
+        self.ask_for_help(server, request).await?;
         Ok(event)
     }
 
