@@ -28,6 +28,38 @@ macro_rules! three_modes {
     )+};
 }
 
+/// Makes three tests of random histories, `random_histories::sqlite` and so on, each with seeds of
+/// its own. The function stands beside it: `async fn NAME(server: &TestServer, seeds: Range<u64>)`.
+#[macro_export]
+macro_rules! random_histories {
+    ($name:ident: $sqlite:expr, $postgres:expr, $two_nodes:expr) => {
+        mod random_histories {
+            use $crate::{Mode, TestServer, run};
+
+            #[test]
+            fn sqlite() {
+                run(Mode::Sqlite, &async |server: &TestServer| {
+                    super::$name(server, $sqlite).await;
+                });
+            }
+
+            #[test]
+            fn postgres() {
+                run(Mode::Postgres, &async |server: &TestServer| {
+                    super::$name(server, $postgres).await;
+                });
+            }
+
+            #[test]
+            fn two_nodes() {
+                run(Mode::TwoNodes, &async |server: &TestServer| {
+                    super::$name(server, $two_nodes).await;
+                });
+            }
+        }
+    };
+}
+
 /// Starts a server, runs the test, stops the server, and fails if something was logged as an
 /// error that the test did not expect.
 pub fn run(mode: Mode, test: &impl AsyncFn(&TestServer)) {

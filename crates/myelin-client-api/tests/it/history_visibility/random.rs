@@ -5,31 +5,14 @@ mod model;
 mod reads;
 
 use myelin_store::events;
-use myelin_testkit::{Answer, Mode, TestServer, User, encode, run};
+use myelin_testkit::{Answer, TestServer, User, encode, random_histories};
 use ruma::RoomId;
 use serde_json::{Value, json};
 
 use self::model::{Event, History};
 use crate::chance::Chance;
 
-mod random_histories {
-    use super::{Mode, case, run};
-
-    #[test]
-    fn sqlite() {
-        run(Mode::Sqlite, &async |server| case(server, 0..12).await);
-    }
-
-    #[test]
-    fn postgres() {
-        run(Mode::Postgres, &async |server| case(server, 100..102).await);
-    }
-
-    #[test]
-    fn two_nodes() {
-        run(Mode::TwoNodes, &async |server| case(server, 200..202).await);
-    }
-}
+random_histories!(case: 0..12, 100..102, 200..202);
 
 /// Things that happen in one history.
 const STEPS: usize = 40;

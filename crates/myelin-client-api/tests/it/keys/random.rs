@@ -3,30 +3,13 @@
 //! and the fallback key only where there is no other. A failure names the seed.
 
 use http::Method;
-use myelin_testkit::{Mode, TestServer, User, run};
+use myelin_testkit::{TestServer, User, random_histories};
 use serde_json::json;
 
 use super::material::{ALGORITHM, name_of, names, one_time_key, upload, upload_one_time_keys};
 use crate::{chance::Chance, send_event_to_device::log_in};
 
-mod random_histories {
-    use super::{Mode, case, run};
-
-    #[test]
-    fn sqlite() {
-        run(Mode::Sqlite, &async |server| case(server, 0..4).await);
-    }
-
-    #[test]
-    fn postgres() {
-        run(Mode::Postgres, &async |server| case(server, 100..101).await);
-    }
-
-    #[test]
-    fn two_nodes() {
-        run(Mode::TwoNodes, &async |server| case(server, 200..203).await);
-    }
-}
+random_histories!(case: 0..4, 100..101, 200..203);
 
 /// Rounds of uploading and claiming in one history.
 const ROUNDS: usize = 8;

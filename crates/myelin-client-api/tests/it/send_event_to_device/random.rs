@@ -3,30 +3,13 @@
 //! sending. A failure names the seed.
 
 use http::Method;
-use myelin_testkit::{Mode, TestServer, User, run, text};
+use myelin_testkit::{TestServer, User, random_histories, text};
 use serde_json::{Value, json};
 
 use super::{log_in, messages};
 use crate::chance::Chance;
 
-mod random_histories {
-    use super::{Mode, case, run};
-
-    #[test]
-    fn sqlite() {
-        run(Mode::Sqlite, &async |server| case(server, 0..4).await);
-    }
-
-    #[test]
-    fn postgres() {
-        run(Mode::Postgres, &async |server| case(server, 100..101).await);
-    }
-
-    #[test]
-    fn two_nodes() {
-        run(Mode::TwoNodes, &async |server| case(server, 200..202).await);
-    }
-}
+random_histories!(case: 0..4, 100..101, 200..202);
 
 /// Things that happen in one history.
 const STEPS: usize = 40;
