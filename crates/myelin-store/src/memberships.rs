@@ -236,6 +236,22 @@ pub async fn list_joined(read: &mut Read, room: i64, users: &[i64]) -> StoreResu
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// What these users are in a room, in the order of their numbers; those who never were in it are left
+/// out.
+pub async fn list_among(
+    read: &mut Read,
+    room: i64,
+    users: &[i64],
+) -> StoreResult<Vec<(i64, Membership)>> {
+    let sql = "SELECT room, user_number, membership, event FROM memberships
+               WHERE room = $1 AND user_number = ANY($2) ORDER BY user_number";
+    let parameters = [room.into(), Param::Ints(users.to_vec())];
+    let rows = read.query(MEMBERSHIPS.name, sql, &parameters).await?;
+    rows.iter()
+        .map(|row| from_row(row).map(|found| (found.user, found.membership)))
+        .collect()
+}
+
 /// A membership that takes the place of another.
 #[derive(Clone, Copy, Debug)]
 pub struct MembershipMove {

@@ -275,6 +275,8 @@ async fn those_who_share_a_room_are_found_among_some_users() {
             let found = list_joined(&mut read, room, &users).await.unwrap();
             assert_eq!(found, wanted, "{room}");
         }
+        let among = list_among(&mut read, 1, &users).await.unwrap();
+        assert_eq!(among, [(11, Membership::Join), (12, Membership::Invite)]);
         nodes.close().await;
     }
 }

@@ -10,17 +10,20 @@ use myelin_core::{
 };
 use myelin_store::{EMPTY_STRING, Read, StoreResult, memberships};
 
-use super::news::News;
+use super::news::{News, Others};
 use crate::{Syncs, render::quoted};
 
 /// Most users in one query.
 const CHUNK: usize = 500;
+/// Who joins a room that is not encrypted, and has more members than this, is not told of them: a
+/// client asks for nobody's devices there.
+const OPEN_MEMBERS_MAX: i64 = 500;
 
 /// Whose devices have changed, and who need not be followed any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceLists {
-    /// Users whose devices or cross-signing keys have changed, or who now share an encrypted room
-    /// with the user.
+    /// Users whose devices or cross-signing keys have changed, who now share a room with the user, or
+    /// may soon: keys are given to those who are invited, too.
     pub changed: Vec<String>,
     /// Users who share no room with the user any more.
     pub left: Vec<String>,
@@ -59,9 +62,9 @@ impl Syncs {
 
     /// The same from what is known of that time.
     ///
-    /// Cost: what has changed. Where the user has left a room, or has joined an encrypted one, its
-    /// members, of whom each may be told of; where the log does not reach back that far, the
-    /// differences of the states of the rooms in which something has happened.
+    /// Cost: what has changed. Where the user has left a room, or has joined one that is encrypted or
+    /// small, its members, of whom each may be told of; where the log does not reach back that far,
+    /// the differences of the states of the rooms in which something has happened.
     pub(super) async fn device_lists(
         &self,
         user: i64,
@@ -70,25 +73,30 @@ impl Syncs {
     ) -> StoreResult<DeviceLists> {
         let others = &news.others;
         let mut changed: BTreeSet<i64> = others.changed.union(&others.came).copied().collect();
-        let mut left = others.went.clone();
+        let (mut left, mut asked) = (others.went.clone(), others.asked.clone());
         let mut read = self.store.read();
         if others.unknown {
             let moved = self.moved_members(&mut read, since, news).await?;
-            changed.extend(&moved);
-            left.extend(&moved);
+            changed.extend(&moved.came);
+            left.extend(&moved.went);
+            asked.extend(&moved.asked);
         }
         for (room, own) in &news.own {
             let is_joined = own.last().map(|own| own.membership) == Some(Membership::Join);
             let was_joined = self.was_joined(&mut read, *room, (user, since)).await?;
-            let followed = match (was_joined, is_joined) {
+            let (followed, members_max) = match (was_joined, is_joined) {
                 (false, true) if self.is_encrypted(&mut read, *room, news.position).await? => {
-                    &mut changed
+                    (&mut changed, i64::MAX)
                 }
-                (true, false) => &mut left,
+                (false, true) => (&mut changed, OPEN_MEMBERS_MAX),
+                (true, false) => (&mut left, i64::MAX),
                 _ => continue,
             };
-            let joined = Membership::Join;
-            followed.extend(memberships::list_users(&mut read, *room, joined, i64::MAX).await?);
+            let (joined, limit) = (Membership::Join, members_max.saturating_add(1));
+            let members = memberships::list_users(&mut read, *room, joined, limit).await?;
+            if i64::try_from(members.len()).is_ok_and(|members| members <= members_max) {
+                followed.extend(members);
+            }
         }
         let own_changed = others.changed.contains(&user);
         changed.remove(&user);
@@ -96,6 +104,8 @@ impl Syncs {
         let sharing = sharing(&mut read, user, &changed, &left).await?;
         changed.retain(|other| sharing.contains(other));
         left.retain(|other| !sharing.contains(other));
+        asked.remove(&user);
+        changed.extend(asked);
         changed.extend(own_changed.then_some(user));
         changed.extend(&others.signed);
         Ok(DeviceLists {
@@ -104,14 +114,9 @@ impl Syncs {
         })
     }
 
-    /// The users whose member events differ between the states of then and now.
-    async fn moved_members(
-        &self,
-        read: &mut Read,
-        since: i64,
-        news: &News,
-    ) -> StoreResult<BTreeSet<i64>> {
-        let mut moved = BTreeSet::new();
+    /// What has become of the users whose member events differ between the states of then and now.
+    async fn moved_members(&self, read: &mut Read, since: i64, news: &News) -> StoreResult<Others> {
+        let mut moved = Others::default();
         let changed = news
             .rooms
             .iter()
@@ -123,7 +128,12 @@ impl Syncs {
             let difference = self.rooms.state_difference(read, *room, roots).await?;
             let members = difference.into_iter().map(|changed| changed.key);
             let members = members.filter(|key| key.event_type == TYPE_MEMBER);
-            moved.extend(members.map(|key| key.state_key));
+            let members: Vec<i64> = members.map(|key| key.state_key).collect();
+            for chunk in members.chunks(CHUNK) {
+                let among = memberships::list_among(read, *room, chunk).await?;
+                let among = among.into_iter();
+                among.for_each(|(member, membership)| moved.moved(member, membership));
+            }
         }
         Ok(moved)
     }

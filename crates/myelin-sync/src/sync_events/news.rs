@@ -46,8 +46,10 @@ pub(super) struct Others {
     pub(super) signed: BTreeSet<i64>,
     /// Users who have joined one of the user's rooms.
     pub(super) came: BTreeSet<i64>,
-    /// Users who have left one.
+    /// Users who have left one, or were to join it and will not.
     pub(super) went: BTreeSet<i64>,
+    /// Users of this server who were invited to one, or want to be.
+    pub(super) asked: BTreeSet<i64>,
     /// Whether it is not known who has come and gone: the log does not reach back that far, or
     /// many have at once.
     pub(super) unknown: bool,
@@ -169,8 +171,7 @@ impl News {
                 .push(entry.reference),
             LogKind::Membership if entry.subject != user => {
                 if let Some((membership, _)) = own_membership(entry) {
-                    self.others
-                        .moved(entry.subject, membership == Membership::Join);
+                    self.others.moved(entry.subject, membership);
                 }
             }
             LogKind::RoomServer => self.others.moved_remote(entry),
@@ -232,18 +233,19 @@ impl News {
 }
 
 impl Others {
-    fn moved(&mut self, user: i64, joined: bool) {
-        if joined {
-            self.came.insert(user);
-        } else {
-            self.went.insert(user);
-        }
+    pub(super) fn moved(&mut self, user: i64, membership: Membership) {
+        let users = match membership {
+            Membership::Join => &mut self.came,
+            Membership::Leave | Membership::Ban => &mut self.went,
+            Membership::Invite | Membership::Knock => &mut self.asked,
+        };
+        users.insert(user);
     }
 
     fn moved_remote(&mut self, entry: &LogEntry) {
-        let joined = match ServerChange::of(entry) {
-            Some(ServerChange::Came(_)) => true,
-            Some(ServerChange::Went(_)) => false,
+        let membership = match ServerChange::of(entry) {
+            Some(ServerChange::Came(_)) => Membership::Join,
+            Some(ServerChange::Went(_)) => Membership::Leave,
             Some(ServerChange::Many) => {
                 self.unknown = true;
                 return;
@@ -251,7 +253,7 @@ impl Others {
             None => return,
         };
         if let Some(user) = ServerChange::user(entry) {
-            self.moved(user, joined);
+            self.moved(user, membership);
         }
     }
 }

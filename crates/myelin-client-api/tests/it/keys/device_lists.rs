@@ -1,7 +1,7 @@
 //! `device_lists` in `/sync`, and `GET /keys/changes`
 
 use http::Method;
-use myelin_testkit::{TestServer, User, encode, text, three_modes};
+use myelin_testkit::{Mode, TestServer, User, encode, fill_room, run, text, three_modes};
 use serde_json::{Value, json};
 
 use super::material::{query, upload_device_keys};
@@ -9,10 +9,12 @@ use crate::{covers, send_event_to_device::log_in};
 
 three_modes!(
     who_shares_a_room_hears_of_new_keys,
-    who_joins_an_encrypted_room_hears_of_its_members,
+    who_joins_a_room_hears_of_its_members,
+    who_is_invited_or_knocks_is_told,
     who_comes_and_goes_is_told,
     many_changes_are_told_once,
     an_old_token_tells_the_same,
+    what_changed_while_one_was_away_is_told,
     a_change_ends_the_wait_of_those_who_share_a_room,
     changes_are_listed_between_tokens,
     odd_tokens_are_refused,
@@ -116,22 +118,93 @@ async fn who_shares_a_room_hears_of_new_keys(server: &TestServer) {
     assert_eq!(devices.keys().collect::<Vec<_>>(), [&bob.device]);
 }
 
-async fn who_joins_an_encrypted_room_hears_of_its_members(server: &TestServer) {
+async fn who_joins_a_room_hears_of_its_members(server: &TestServer) {
     let alice = server.user("alice").await;
     let bob = server.user("bob").await;
     let room = encrypted_room(&alice).await;
     let open = alice.create_public_room().await;
     let mut client = Client::new(&bob).await;
-    bob.join(&open).await.ok();
-    assert_eq!(client.poll().await, changed(&[]), "nothing is encrypted");
-    bob.join(&room).await.ok();
-    assert_eq!(client.poll().await, changed(&[&alice]));
+    // Whether it is encrypted or not yet.
+    for room in [&open, &room] {
+        bob.join(room).await.ok();
+        assert_eq!(client.poll().await, changed(&[&alice]));
+    }
     bob.leave(&open).await.ok();
     assert_eq!(client.poll().await, left(&[]), "there is another room");
     bob.leave(&room).await.ok();
     assert_eq!(client.poll().await, left(&[&alice]));
     upload_device_keys(&alice).await;
     assert_eq!(client.poll().await, changed(&[]));
+}
+
+/// The members of a large room are of use where it is encrypted alone.
+#[test]
+fn who_joins_a_large_room_hears_of_its_members_where_it_is_encrypted() {
+    run(Mode::Sqlite, &async |server: &TestServer| {
+        let alice = server.user("alice").await;
+        let bob = server.user("bob").await;
+        let room = alice.create_public_room().await;
+        fill_room(server, &room, 500).await;
+        let mut client = Client::new(&bob).await;
+        for (is_encrypted, told) in [(false, 0), (true, 501)] {
+            if is_encrypted {
+                let algorithm = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+                alice
+                    .set_state(&room, "m.room.encryption", "", algorithm)
+                    .await
+                    .ok();
+            }
+            bob.join(&room).await.ok();
+            let (changed, left) = client.poll().await;
+            assert_eq!((changed.len(), left.len()), (told, 0));
+            bob.leave(&room).await.ok();
+            let (changed, left) = client.poll().await;
+            assert_eq!((changed.len(), left.len()), (0, 501));
+        }
+    });
+}
+
+/// Who is invited is given the keys of what is said until they join, so their devices must be known.
+/// Nobody leaves by being invited.
+async fn who_is_invited_or_knocks_is_told(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let (bob, carol) = (server.user("bob").await, server.user("carol").await);
+    let room = encrypted_room(&alice).await;
+    let rule = json!({"join_rule": "knock"});
+    alice
+        .set_state(&room, "m.room.join_rules", "", rule)
+        .await
+        .ok();
+    let mut client = Client::new(&alice).await;
+    let mut later = Client::new(&alice).await;
+    let mut invited = Client::new(&bob).await;
+    alice.invite(&room, &bob).await.ok();
+    assert_eq!(client.poll().await, changed(&[&bob]));
+    assert_eq!(invited.poll().await, changed(&[]), "nothing is shared yet");
+    let path = format!("/knock/{}", encode(&room));
+    carol.post(&path, json!({})).await.ok();
+    assert_eq!(client.poll().await, changed(&[&carol]));
+    // What the nodes remember of the log is gone.
+    server.restart().await;
+    assert_eq!(later.poll().await, changed(&[&bob, &carol]));
+    bob.join(&room).await.ok();
+    assert_eq!(client.poll().await, changed(&[&bob]));
+    // Who knocked before waits still.
+    assert_eq!(invited.poll().await, changed(&[&alice, &carol]));
+}
+
+async fn what_changed_while_one_was_away_is_told(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = encrypted_room(&alice).await;
+    bob.join(&room).await.ok();
+    for (goer, device) in [(&alice, "LAPTOP"), (&bob, "TABLET")] {
+        let mut client = Client::new(&alice).await;
+        goer.leave(&room).await.ok();
+        upload_device_keys(&log_in(server, "bob", device).await).await;
+        goer.join(&room).await.ok();
+        assert_eq!(client.poll().await, changed(&[&bob]), "{}", goer.id);
+    }
 }
 
 async fn who_comes_and_goes_is_told(server: &TestServer) {
