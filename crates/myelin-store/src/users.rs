@@ -85,6 +85,18 @@ pub async fn list(read: &mut Read, after: i64, limit: i64) -> StoreResult<Vec<Us
     rows.iter().map(from_row).collect()
 }
 
+/// Those of these users who have an account, by number.
+pub async fn list_existing(read: &mut Read, numbers: &[i64]) -> StoreResult<Vec<i64>> {
+    let rows = read
+        .query(
+            "users",
+            "SELECT user_number FROM users WHERE user_number = ANY($1) ORDER BY user_number",
+            &[crate::Param::Ints(numbers.to_vec())],
+        )
+        .await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Those of these users who asked for erasure, and when.
 pub async fn list_erased(read: &mut Read, numbers: &[i64]) -> StoreResult<Vec<(i64, i64)>> {
     let rows = read

@@ -124,8 +124,8 @@ fn check_signatures(
     let present = known.get(&Usage::Master).map(|known| &known.object);
     let master = upload.keys.get(&Usage::Master).or(present);
     let master = master.and_then(public_key);
+    let master = master.ok_or(CrossSigningError::NoMasterKey)?;
     for (usage, key) in &upload.keys {
-        let master = master.ok_or(CrossSigningError::NoMasterKey)?;
         if *usage == Usage::Master {
             continue;
         }

@@ -10,6 +10,7 @@ use myelin_store::{
     Store, StoreResult,
     cross_signing::{self, CrossSigningKey, KeySignature},
     device_keys::{self, DeviceKeys},
+    users,
 };
 use ruma::OwnedUserId;
 use serde_json::json;
@@ -43,7 +44,8 @@ struct Names<'a> {
 }
 
 /// The keys of this server's users, with the signatures that `viewer` may see; None: another
-/// server's users, who may see what the users say about themselves.
+/// server's users, who may see what the users say about themselves. Who has no keys is shown with
+/// none, and who is not a user of this server not at all.
 pub async fn query_keys(
     server: &Server,
     store: &Store,
@@ -63,11 +65,20 @@ pub async fn query_keys(
                 .collect(),
             viewer_id: viewer.map(|(_, id)| id),
         };
-        for user in slice {
-            shown.device_keys.entry((*user).clone()).or_default();
-        }
         let users: Vec<i64> = numbers.into_iter().flatten().collect();
         show(store, &users, (&names, query), &mut shown).await?;
+        let has_none = |user: &i64| {
+            let name = names.of_users.get(user);
+            name.is_some_and(|name| !shown.device_keys.contains_key(*name))
+        };
+        let without: Vec<i64> = users.into_iter().filter(has_none).collect();
+        if !without.is_empty() {
+            let existing = users::list_existing(&mut store.read(), &without).await?;
+            let existing = existing.iter().filter_map(|user| names.of_users.get(user));
+            let existing: Vec<_> = existing.map(|name| (*name).clone()).collect();
+            let nothing = existing.into_iter().map(|user| (user, BTreeMap::new()));
+            shown.device_keys.extend(nothing);
+        }
     }
     Ok(shown)
 }

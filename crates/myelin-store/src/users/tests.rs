@@ -118,7 +118,7 @@ async fn accounts_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn users_who_asked_for_erasure_are_found() {
+async fn users_are_found_and_those_who_asked_for_erasure() {
     for nodes in test_stores::both().await {
         let erased = User {
             erased_ms: Some(5),
@@ -134,6 +134,8 @@ async fn users_who_asked_for_erasure_are_found() {
         let found = list_erased(&mut read, &[7, 8, 9]).await.unwrap();
         assert_eq!(found, [(8, 5)]);
         assert!(list_erased(&mut read, &[7]).await.unwrap().is_empty());
+        let found = list_existing(&mut read, &[9, 8, 7]).await.unwrap();
+        assert_eq!(found, [7, 8]);
         nodes.close().await;
     }
 }
