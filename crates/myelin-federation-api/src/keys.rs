@@ -18,8 +18,8 @@ pub(crate) fn routes() -> Routes<FederationApi> {
 /// Users that one request may name.
 const USERS_MAX: usize = 1_000;
 
-/// Whether a user of this server is in a room with users of another: nobody else is told which
-/// devices the user has.
+/// Whether a user of this server is in a room with users of another: nobody else follows which devices
+/// the user has, and is told what they are called.
 pub(crate) async fn shares_room(
     api: &FederationApi,
     server: &ServerName,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 three_modes!(
     lists_devices_that_have_keys,
     device_queries_need_a_shared_room,
+    names_of_devices_are_told_in_shared_rooms_alone,
     keys_are_claimed_once_and_then_the_fallback_key,
     refuses_bad_requests,
 );
@@ -122,21 +123,48 @@ async fn device_queries_need_a_shared_room(server: &TestServer) {
             .await
             .refused(403, "M_FORBIDDEN");
     }
-    let body = json!({"device_keys": users.iter().map(|user| (*user, json!([]))).collect::<BTreeMap<_, _>>()});
-    let told = peer.post(server, QUERY, body.clone()).await.ok();
-    assert_eq!(told, queried(&json!({})));
     PeerRoom::joined(&peer, server, (&alice, &room), "bob").await;
     devices(&peer, server, &alice.id).await.ok();
     devices(&peer, server, &carol.id)
         .await
         .refused(403, "M_FORBIDDEN");
-    let told = peer.post(server, QUERY, body).await.ok();
-    assert_eq!(told, queried(&json!({&alice.id: {}})));
     // It ends with the room.
     alice.leave(&room).await.ok();
     devices(&peer, server, &alice.id)
         .await
         .refused(403, "M_FORBIDDEN");
+}
+
+/// Who begins an encrypted talk needs the keys before. Of users of other servers, and of those that
+/// there are not, nothing is told.
+async fn names_of_devices_are_told_in_shared_rooms_alone(server: &TestServer) {
+    let peer = peer(server);
+    let alice = server.user("alice").await;
+    let carol = server.user("carol").await;
+    let room = alice.create_public_room().await;
+    let keys = device_keys(&alice);
+    let body = json!({"device_keys": keys});
+    alice.post("/keys/upload", body).await.ok();
+    let name = json!({"display_name": "Phone"});
+    let path = format!("/devices/{}", encode(&alice.device));
+    alice.put(&path, name).await.ok();
+    let users = [
+        &*alice.id,
+        "@nobody:localhost",
+        "@bob:peer.example",
+        &*carol.id,
+    ];
+    let users = users.iter().map(|user| (*user, json!([])));
+    let query = json!({"device_keys": users.collect::<BTreeMap<_, _>>()});
+    let told = async || peer.post(server, QUERY, query.clone()).await.ok();
+    let of = |keys: &Value| queried(&json!({&alice.id: {&alice.device: keys}, &carol.id: {}}));
+    assert_eq!(told().await, of(&keys));
+    PeerRoom::joined(&peer, server, (&alice, &room), "bob").await;
+    let mut named = keys.clone();
+    named["unsigned"] = json!({"device_display_name": "Phone"});
+    assert_eq!(told().await, of(&named));
+    alice.leave(&room).await.ok();
+    assert_eq!(told().await, of(&keys));
 }
 
 async fn keys_are_claimed_once_and_then_the_fallback_key(server: &TestServer) {
