@@ -18,7 +18,8 @@ use ruma::OwnedServerName;
 use crate::{
     edus::{EDUS_MAX, KeyChange, PendingEdus},
     encryption::{self, forget, is_key_change},
-    pass::{own_receipts, pdu, server_of, takes_away},
+    member_events::takes_away,
+    pass::{own_receipts, pdu, server_of},
     transaction::{BYTES_MAX, Failure, Line, PDUS_MAX, Pdu, Transaction},
 };
 

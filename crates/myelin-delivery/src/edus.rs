@@ -39,8 +39,21 @@ pub(crate) struct KeyChange {
     pub(crate) pos: i64,
     /// Whose, and which device; None: the cross-signing keys.
     pub(crate) of: (Arc<str>, Option<Arc<str>>),
-    /// The EDU.
-    pub(crate) edu: Arc<str>,
+    /// The EDUs, far fewer than a transaction takes.
+    pub(crate) edus: Vec<Arc<str>>,
+}
+
+impl KeyChange {
+    /// All devices of a user, for who has not heard of them.
+    pub(crate) fn of_list(pos: i64, user: &str, edus: Vec<Arc<str>>) -> Self {
+        // No device has this id.
+        let all = "".into();
+        Self {
+            pos,
+            of: (user.into(), Some(all)),
+            edus,
+        }
+    }
 }
 
 /// A message to devices on its way.
@@ -158,13 +171,16 @@ impl PendingEdus {
     pub(crate) fn take(&mut self) -> TakenEdus {
         let mut taken = TakenEdus::default();
         // Who is sent a message shall know of the device that has sent it.
-        while taken.edus.len() < EDUS_MAX
-            && let Some((pos, change)) = self.changes.pop_first()
-        {
+        while let Some(entry) = self.changes.first_entry() {
+            if taken.edus.len() + entry.get().edus.len() > EDUS_MAX {
+                break;
+            }
+            let (pos, change) = entry.remove_entry();
             self.change_of.remove(&change.of);
             self.positions.remove(&pos);
             taken.note(pos);
-            taken.edus.push(change.edu.to_string());
+            let edus = change.edus.iter().map(ToString::to_string);
+            taken.edus.extend(edus);
         }
         self.take_messages(&mut taken);
         while taken.edus.len() < EDUS_MAX {
@@ -328,8 +344,24 @@ mod tests {
         KeyChange {
             pos,
             of: (user.into(), device.map(Into::into)),
-            edu: pos.to_string().into(),
+            edus: vec![pos.to_string().into()],
         }
+    }
+
+    #[test]
+    fn the_devices_of_a_user_stay_together() {
+        let mut edus = PendingEdus::default();
+        let list = |count| (0..count).map(|number: i64| number.to_string().into());
+        for (pos, user) in [(1, "@u"), (2, "@v"), (3, "@w")] {
+            edus.push_change(KeyChange::of_list(pos, user, list(40).collect()));
+        }
+        edus.push_change(change(4, "@u", None));
+        edus.push_change(change(5, "@u", Some("A")));
+        for (first, count) in [(1, 80), (3, 42)] {
+            let taken = edus.take();
+            assert_eq!((taken.from, taken.edus.len()), (Some(first), count));
+        }
+        assert!(edus.is_empty());
     }
 
     #[test]

@@ -31,28 +31,30 @@ pub(crate) async fn key_change(
     let Ok(user_id) = <&UserId>::try_from(user) else {
         return Ok(None);
     };
-    let list = device_list(server, store, user_id).await?;
+    let mut list = device_list(server, store, user_id).await?;
     let device = device_lists::device(entry);
     let edu = match device {
         Some(device) => {
             let mut read = store.read();
             let before =
                 device_lists::find_change_before(&mut read, entry.subject, entry.pos).await?;
-            device_list_update((user, device), (before, entry.pos), list)
+            device_list_update((user, device), (before, entry.pos), &mut list)
         }
         None => signing_key_update(user, list),
     };
     Ok(Some(KeyChange {
         pos: entry.pos,
         of: (user.into(), device.map(Into::into)),
-        edu: edu.to_string().into(),
+        edus: vec![edu.to_string().into()],
     }))
 }
 
-fn device_list_update(
+/// An update of one device, which is taken out of the list; `before` is the update before it, if it is
+/// not 0.
+pub(crate) fn device_list_update(
     (user, device): (&str, &str),
     (before, stream_id): (i64, i64),
-    mut list: DeviceList,
+    list: &mut DeviceList,
 ) -> Value {
     let prev_id = (before > 0).then_some(before);
     let mut content = json!({

@@ -12,6 +12,8 @@ mod checkpoint;
 mod edus;
 mod encryption;
 mod ephemeral;
+mod joins;
+mod member_events;
 mod notifications;
 mod operate;
 mod pass;
@@ -43,6 +45,7 @@ pub struct Delivery {
     server: Arc<Server>,
     store: Store,
     federation: Federation,
+    rooms: Rooms,
 }
 
 impl Delivery {
@@ -52,6 +55,7 @@ impl Delivery {
             server: rooms.server().clone(),
             store: rooms.store().clone(),
             federation: rooms.federation().clone(),
+            rooms: rooms.clone(),
         }
     }
 

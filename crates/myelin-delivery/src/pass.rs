@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use myelin_core::{membership::Membership, server::Server, trie::TYPE_MEMBER};
+use myelin_core::server::Server;
+use myelin_rooms::Rooms;
 use myelin_store::{
     LogEntry, LogKind, Store, StoreResult,
     deliveries::Delivery as Wanted,
@@ -12,12 +13,11 @@ use myelin_store::{
     to_device,
 };
 use ruma::UserId;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::{
     edus::{KeyChange, Message, Receipt},
-    encryption,
+    encryption, joins,
+    member_events::takes_away,
     room_map::RoomMap,
     sticky,
     transaction::Pdu,
@@ -71,13 +71,15 @@ pub(crate) struct Pass {
     own: i64,
     /// Everything up to here has been passed.
     pub(crate) read_to: i64,
-    rooms: RoomMap,
+    rooms: Rooms,
+    servers: RoomMap,
     /// Whether there is any other server in any room. Until there is, nothing is read.
     pub(crate) has_others: bool,
 }
 
 impl Pass {
-    pub(crate) async fn new(store: Store, server: Arc<Server>, cursor: i64) -> StoreResult<Self> {
+    pub(crate) async fn new(rooms: Rooms, cursor: i64) -> StoreResult<Self> {
+        let (store, server) = (rooms.store().clone(), rooms.server().clone());
         let own = store.intern(&[server.name.as_bytes()]).await?;
         let own = own.first().copied().unwrap_or_default();
         let has_others = room_servers::exists_other(&mut store.read(), own).await?;
@@ -86,7 +88,8 @@ impl Pass {
             server,
             own,
             read_to: cursor,
-            rooms: RoomMap::default(),
+            rooms,
+            servers: RoomMap::default(),
             has_others,
         })
     }
@@ -113,7 +116,7 @@ impl Pass {
         for entry in &entries {
             if let Some(change) = ServerChange::of(entry) {
                 self.has_others = true;
-                let newcomer = self.rooms.pass(entry.subject, change);
+                let newcomer = self.servers.pass(entry.subject, change);
                 let newcomer = newcomer.map(|server| (entry.subject, server));
                 found.newcomers.extend(newcomer);
             } else if let Some(Wanted::Retry(server)) = Wanted::of(entry) {
@@ -165,11 +168,20 @@ impl Pass {
         self.key_change(entry).await
     }
 
-    /// A change of the keys of one of our users, for those who share a room with the user now.
+    /// A change of the keys of one of our users, for those who share a room with the user now; or the
+    /// devices of one who has come into a room, for those who do from now on.
     async fn key_change(&self, entry: &LogEntry) -> StoreResult<Option<Outgoing>> {
         let Some(user) = self.local_user(entry.subject).await? else {
             return Ok(None);
         };
+        if joins::is_join(entry) {
+            let told = joins::told(&self.rooms, (entry, &user), self.own).await?;
+            return Ok(told.map(|(change, servers)| Outgoing {
+                pos: entry.pos,
+                item: Item::KeyChange(change),
+                servers,
+            }));
+        }
         let mut read = self.store.read();
         let servers = room_servers::list_sharing(&mut read, entry.subject, self.own).await?;
         if servers.is_empty() {
@@ -209,7 +221,7 @@ impl Pass {
 
     /// The other servers in a room, as of where the pass is.
     pub(crate) async fn servers(&mut self, room: i64, pos: i64) -> StoreResult<Vec<i64>> {
-        let mut servers = self.rooms.servers(&self.store, room, pos).await?;
+        let mut servers = self.servers.servers(&self.store, room, pos).await?;
         servers.retain(|server| *server != self.own);
         Ok(servers)
     }
@@ -320,6 +332,7 @@ fn is_wanted(entry: &LogEntry, has_others: &mut bool) -> bool {
         LogKind::Delivery => true,
         LogKind::Receipt => *has_others,
         LogKind::DeviceList => *has_others && encryption::is_key_change(entry),
+        LogKind::Membership => *has_others && joins::is_join(entry),
         LogKind::ToDevice => to_device::server_of(entry).is_some(),
         _ => false,
     }
@@ -370,21 +383,6 @@ pub(crate) fn pdu(event: StoredEvent) -> Arc<Pdu> {
         id: event.id,
         json: event.json,
     })
-}
-
-/// The user whom an event takes out of the room, or whose invitation it takes back.
-pub(crate) fn takes_away(event: &StoredEvent) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Member<'a> {
-        #[serde(borrow)]
-        content: &'a RawValue,
-    }
-    let user = event
-        .state_key
-        .filter(|_| event.event_type == TYPE_MEMBER)?;
-    let member: Member<'_> = serde_json::from_str(&event.json).ok()?;
-    let membership = Membership::of_content(member.content)?;
-    matches!(membership, Membership::Leave | Membership::Ban).then_some(user)
 }
 
 /// The server of a user id.

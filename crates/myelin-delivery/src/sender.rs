@@ -66,8 +66,7 @@ enum Outcome {
 impl Sender {
     /// Takes up the work where the lease says it stands.
     pub(crate) async fn new(context: Delivery, lease: Lease) -> StoreResult<Self> {
-        let store = context.store.clone();
-        let pass = Pass::new(store, context.server.clone(), lease.cursor()).await?;
+        let pass = Pass::new(context.rooms.clone(), lease.cursor()).await?;
         let mut sender = Self {
             context,
             lease,

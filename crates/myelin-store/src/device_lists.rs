@@ -94,6 +94,11 @@ pub async fn list(read: &mut Read, span: (i64, i64), limit: i64) -> StoreResult<
     log::list_device_lists(read, span, limit).await
 }
 
+/// The last change of each of a user's devices, the oldest first.
+pub async fn list_of_user(read: &mut Read, user: i64) -> StoreResult<Vec<LogEntry>> {
+    log::list_device_lists_of(read, user).await
+}
+
 /// The position of the last change of any device of a user before another position; 0: there was
 /// none.
 pub async fn find_change_before(read: &mut Read, user: i64, before: i64) -> StoreResult<i64> {

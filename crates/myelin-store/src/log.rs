@@ -215,6 +215,19 @@ pub(crate) async fn list_device_lists(
     rows.iter().map(|row| entry(row, 0)).collect()
 }
 
+/// The entries of kind `DeviceList` that are about devices of a user, the oldest first.
+pub(crate) async fn list_device_lists_of(read: &mut Read, user: i64) -> StoreResult<Vec<LogEntry>> {
+    let rows = read
+        .query(
+            TABLE,
+            "SELECT pos, kind, subject, reference, data FROM log \
+             WHERE latest = 1 AND kind = $1 AND subject = $2 AND reference < 0 ORDER BY pos + 0",
+            &ints([LogKind::DeviceList as i64, user]),
+        )
+        .await?;
+    rows.iter().map(|row| entry(row, 0)).collect()
+}
+
 /// The position of the last entry of kind `DeviceList` that is about a device of a user, before
 /// another position; 0: there is none. It looks at one entry for each of the user's devices.
 pub(crate) async fn find_device_list_before(

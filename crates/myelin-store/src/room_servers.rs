@@ -128,6 +128,38 @@ pub async fn list_sharing(read: &mut Read, user: i64, own: i64) -> StoreResult<V
     rows.iter().map(|row| row.int(0)).collect()
 }
 
+/// The other servers that have users in a room which a user has joined, and share no room with the user
+/// that was joined before: a join is told by user, room and position in the log. Cost: the servers of
+/// the user's rooms, and what the log has of the user since.
+pub async fn list_newly_sharing(
+    read: &mut Read,
+    (user, room, pos): (i64, i64, i64),
+    own: i64,
+) -> StoreResult<Vec<i64>> {
+    let sql = "SELECT s.server FROM room_servers s
+               WHERE s.room = $1 AND s.joined > 0 AND s.server <> $2 AND s.server NOT IN (
+                   SELECT o.server FROM memberships m
+                   JOIN room_servers o ON o.room = m.room AND o.joined > 0
+                   WHERE m.user_number = $4 AND m.membership = $5 AND m.room <> $1
+                       AND m.room NOT IN (
+                           SELECT l.reference FROM log l
+                           WHERE l.subject = $4 AND l.pos > $6 AND l.kind = $3
+                       )
+               )
+               ORDER BY s.server";
+    let joined = myelin_core::membership::Membership::Join.as_number();
+    let parameters = [
+        room.into(),
+        own.into(),
+        (LogKind::Membership as i64).into(),
+        user.into(),
+        joined.into(),
+        pos.into(),
+    ];
+    let rows = read.query(ROOM_SERVERS.name, sql, &parameters).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
 /// Whether a user is joined to a room that has users of a server. Cost: at most the user's rooms.
 pub async fn exists_sharing(read: &mut Read, user: i64, server: i64) -> StoreResult<bool> {
     let sql = "SELECT s.room FROM memberships m

@@ -14,10 +14,9 @@ use myelin_rooms::{AskedEvent, Asks, Rooms};
 use myelin_store::{
     Read, StoreResult, events::StoredEvent, push_rules, thread_subscriptions, users,
 };
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{room_state::RoomState, rule_sets::RuleSets};
+use crate::member_events::membership_of;
 
 /// Users whom an event names are looked up one by one if they are no more than this.
 const NAMED_FEW: usize = 16;
@@ -226,15 +225,4 @@ pub(super) fn counts(actions: Option<&Arc<Actions>>) -> (bool, bool) {
     actions.map_or((false, false), |actions| {
         (actions.notify, actions.highlight)
     })
-}
-
-/// The membership that a member event gives.
-pub(super) fn membership_of(json: &str) -> Option<Membership> {
-    #[derive(Deserialize)]
-    struct Member<'a> {
-        #[serde(borrow)]
-        content: &'a RawValue,
-    }
-    let member: Member<'_> = serde_json::from_str(json).ok()?;
-    Membership::of_content(member.content)
 }

@@ -12,9 +12,8 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    ask::membership_of, follower::Follower, room_state::RoomState, rule_sets::notifies_usually,
-};
+use super::{follower::Follower, room_state::RoomState, rule_sets::notifies_usually};
+use crate::member_events::membership_of;
 
 impl Follower {
     /// Reads a room as it was after an event. Cost: its members.

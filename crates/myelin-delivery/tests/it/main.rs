@@ -5,6 +5,7 @@
 mod behind;
 mod edus;
 mod encryption;
+mod joins;
 mod many;
 mod received_edus;
 mod received_encryption;

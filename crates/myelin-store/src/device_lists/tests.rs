@@ -44,6 +44,9 @@ async fn the_newest_change_of_each_device_is_told() {
         let [_, laptop, phone, keys] = &entries[..] else {
             panic!("there are four");
         };
+        let of_user = list_of_user(&mut read, 7).await.unwrap();
+        assert_eq!(of_user, [laptop.clone(), phone.clone()]);
+        assert!(list_of_user(&mut read, 8).await.unwrap().is_empty());
         for (at, expected) in [
             (i64::MAX, phone.pos),
             (keys.pos, phone.pos),

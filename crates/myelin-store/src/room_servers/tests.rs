@@ -75,6 +75,46 @@ async fn the_servers_of_a_room_follow_its_memberships() {
     }
 }
 
+/// A user of this server comes into rooms in which there are, or are not, users of the other.
+#[tokio::test]
+async fn a_server_shares_its_first_room_with_a_user_once() {
+    for nodes in test_stores::both().await {
+        let (join, leave) = (Membership::Join, Membership::Leave);
+        let position = async || nodes.one.live().catch_up().await.unwrap();
+        let moves = async |place: (i64, i64), before, membership| {
+            let mut writes = WriteSet::new();
+            memberships::record(&mut writes, &moved(place, before, membership));
+            writes.log(LogWrite {
+                kind: LogKind::Membership,
+                subject: place.1,
+                reference: place.0,
+                data: Bytes::new(),
+            });
+            nodes.one.commit(writes).await.unwrap();
+            (place.1, place.0, position().await)
+        };
+        for room in [1, 2] {
+            moves((room, 20), None, join).await;
+        }
+        let alone = moves((3, 10), None, join).await;
+        let first = moves((1, 10), None, join).await;
+        let second = moves((2, 10), None, join).await;
+        let told = async |joined| {
+            let read = &mut nodes.two.read();
+            list_newly_sharing(read, joined, HERE).await.unwrap()
+        };
+        assert_eq!(told(alone).await, [0_i64; 0]);
+        assert_eq!(told(first).await, [THERE]);
+        assert_eq!(told(second).await, [0_i64; 0]);
+        for room in [1, 2] {
+            moves((room, 10), Some(join), leave).await;
+        }
+        let again = moves((1, 10), Some(leave), join).await;
+        assert_eq!(told(again).await, [THERE]);
+        nodes.close().await;
+    }
+}
+
 #[tokio::test]
 async fn the_log_tells_who_came_and_who_went() {
     for nodes in test_stores::both().await {
