@@ -9,6 +9,7 @@
 mod claim;
 mod cross_signing;
 mod device_list;
+mod kept_list;
 mod lists;
 mod query;
 mod query_all;
@@ -24,6 +25,7 @@ use ruma::UserId;
 pub use claim::{ClaimedKeys, KeyClaims, claim_keys};
 pub use cross_signing::{CrossSigningError, CrossSigningUpload, upload_cross_signing_keys};
 pub use device_list::{DeviceList, device_list};
+pub use kept_list::{DeviceUpdate, RemoteKeyChange, note_remote_key_change};
 pub use query::{KeyQuery, QueriedKeys, query_keys};
 pub use query_all::query_all_keys;
 pub use remote::{KeyFailures, claim_remote_keys};

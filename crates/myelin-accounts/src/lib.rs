@@ -53,10 +53,11 @@ pub use dehydrated_device::{
 };
 pub use devices::{DeviceError, delete_devices, find_device, list_devices, rename_device};
 pub use encryption::{
-    ClaimedKeys, CrossSigningError, CrossSigningUpload, DeviceList, KeyClaims, KeyFailures,
-    KeyOwner, KeyQuery, KeyTotals, QueriedKeys, SignatureFailure, SignatureFailures, SignedKeys,
-    UploadKeys, UploadKeysError, claim_keys, claim_remote_keys, device_list, key_totals,
-    query_all_keys, query_keys, upload_cross_signing_keys, upload_keys, upload_signatures,
+    ClaimedKeys, CrossSigningError, CrossSigningUpload, DeviceList, DeviceUpdate, KeyClaims,
+    KeyFailures, KeyOwner, KeyQuery, KeyTotals, QueriedKeys, RemoteKeyChange, SignatureFailure,
+    SignatureFailures, SignedKeys, UploadKeys, UploadKeysError, claim_keys, claim_remote_keys,
+    device_list, key_totals, note_remote_key_change, query_all_keys, query_keys,
+    upload_cross_signing_keys, upload_keys, upload_signatures,
 };
 pub use filter::{CreateFilterError, create_filter, find_filter};
 pub use invite_permissions::{InviteWishes, invite_wishes};

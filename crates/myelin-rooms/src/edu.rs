@@ -68,12 +68,14 @@ impl Rooms {
                 Some(edu) => self.receive_direct_to_device(origin, edu).await,
                 None => Ok(()),
             },
-            "m.device_list_update" | "m.signing_key_update" => {
-                match read(origin, &edu_type, content) {
-                    Some(edu) => self.receive_device_list(origin, &edu).await,
-                    None => Ok(()),
-                }
-            }
+            "m.device_list_update" => match read(origin, &edu_type, content) {
+                Some(edu) => self.receive_device_list(origin, edu).await,
+                None => Ok(()),
+            },
+            "m.signing_key_update" => match read(origin, &edu_type, content) {
+                Some(edu) => self.receive_signing_keys(origin, edu).await,
+                None => Ok(()),
+            },
             // What nobody has specified yet.
             _ => {
                 tracing::debug!(%origin, %edu_type, "an EDU of this type has no effect here");

@@ -1,5 +1,5 @@
-//! Tables `remote_device_lists` and `remote_device_list_changes`: what other servers have told of their
-//! users' devices, and whether it still holds.
+//! Tables `remote_device_lists`, `remote_device_list_changes` and `remote_device_list_updates`: what other
+//! servers have told of their users' devices, and whether it still holds.
 //!
 //! A server tells of changes as long as its user shares a room with users of this server. A list is of
 //! use while there has been no change, and no moment in which one could have gone unheard.
@@ -27,6 +27,15 @@ static CHANGES: Table = Table {
     on_conflict: OnConflict::LastWins,
 };
 
+// The last that has arrived.
+static UPDATES: Table = Table {
+    name: "remote_device_list_updates",
+    key: &[int("user_number")],
+    values: &[int("stream_id")],
+    version: None,
+    on_conflict: OnConflict::LastWins,
+};
+
 /// A user of another server of whose changes this server is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
@@ -36,6 +45,17 @@ pub struct Followed {
     pub changes: i64,
     /// The list, if it is known and holds.
     pub list: Option<Bytes>,
+}
+
+/// What there is of a user of another server, for who notes a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// How many changes there were.
+    pub changes: i64,
+    /// The `stream_id` of the last update that has arrived, if one has.
+    pub last_update: Option<i64>,
+    /// The list, and when it was told, if it holds.
+    pub list: Option<(Bytes, i64)>,
 }
 
 /// A list as it was told.
@@ -86,6 +106,25 @@ pub async fn list_followed(
         .collect()
 }
 
+/// What there is of a user.
+pub async fn find_kept(read: &mut Read, user: i64) -> StoreResult<Kept> {
+    let sql = "SELECT COALESCE(n.changes, 0), p.stream_id, l.list, l.told_ms FROM interned u
+               LEFT JOIN remote_device_list_changes n ON n.user_number = u.id
+               LEFT JOIN remote_device_list_updates p ON p.user_number = u.id
+               LEFT JOIN remote_device_lists l ON l.user_number = u.id
+                   AND l.changes = COALESCE(n.changes, 0)
+               WHERE u.id = $1";
+    let row = read.query_one(LISTS.name, sql, &[user.into()]).await?;
+    let Some(row) = row else {
+        return Ok(Kept::default());
+    };
+    Ok(Kept {
+        changes: row.int(0)?,
+        last_update: row.opt_int(1)?,
+        list: row.opt_bytes(2)?.zip(row.opt_int(3)?),
+    })
+}
+
 /// Those of these users of whom there is a list, whether it holds or not.
 pub async fn list_known(read: &mut Read, users: &[i64]) -> StoreResult<Vec<i64>> {
     let sql = "SELECT user_number FROM remote_device_lists WHERE user_number = ANY($1)
@@ -103,6 +142,11 @@ pub fn put(writes: &mut WriteSet, told: &ToldList) {
         told.list.clone().into(),
     ];
     writes.put(&LISTS, vec![told.user.into()], values);
+}
+
+/// Notes the last update that has arrived.
+pub fn put_update(writes: &mut WriteSet, user: i64, stream_id: i64) {
+    writes.put(&UPDATES, vec![user.into()], vec![stream_id.into()]);
 }
 
 /// Notes that a user's devices have changed, or may have.

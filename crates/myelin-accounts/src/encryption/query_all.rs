@@ -7,7 +7,7 @@ use std::{
 };
 
 use myelin_core::{
-    encryption_keys::{Object, add_signature, public_key},
+    encryption_keys::{add_signature, public_key},
     server::Server,
 };
 use myelin_net::Federation;
@@ -17,29 +17,18 @@ use myelin_store::{
     remote_device_lists::{self, ToldList},
 };
 use ruma::OwnedUserId;
-use serde::{Deserialize, Serialize};
 
-use super::{KeyFailures, KeyQuery, QueriedKeys, query_keys, query_remote_keys};
+use super::{
+    KeyFailures, KeyQuery, QueriedKeys, kept_list::KeptList, query_keys, query_remote_keys,
+};
 
 /// Users looked up at once.
 const USERS_PER_QUERY: usize = 500;
 /// A list is asked for again after this time, though nothing was heard: a server may have failed to
 /// tell.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
-/// Longer lists are not kept.
-const LIST_BYTES_MAX: usize = 256 * 1_024;
 /// Most bytes of lists written in one commit.
 const SET_BYTES_MAX: usize = 2 * 1_024 * 1_024;
-
-/// What a server has told of a user.
-#[derive(Default, Serialize, Deserialize)]
-struct KeptList {
-    devices: BTreeMap<String, Object>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    master_key: Option<Object>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    self_signing_key: Option<Object>,
-}
 
 /// What is known of users of other servers.
 #[derive(Default)]
@@ -154,12 +143,9 @@ async fn keep(
             master_key: told.master_keys.get(user).cloned(),
             self_signing_key: told.self_signing_keys.get(user).cloned(),
         };
-        let Ok(list) = serde_json::to_vec(&list) else {
+        let Some(list) = list.to_bytes() else {
             continue;
         };
-        if list.len() > LIST_BYTES_MAX {
-            continue;
-        }
         bytes += list.len();
         lists += 1;
         let told = ToldList {

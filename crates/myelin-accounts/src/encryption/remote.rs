@@ -15,10 +15,10 @@ use ruma::{
     api::federation::keys::{claim_keys, get_keys},
 };
 use serde::Deserialize;
-use serde_json::{Map, Value, json, value::to_raw_value};
+use serde_json::{Map, Value, value::to_raw_value};
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{ClaimedKeys, KeyClaims, KeyQuery, QueriedKeys};
+use super::{ClaimedKeys, KeyClaims, KeyQuery, QueriedKeys, kept_list::with_name_alone};
 
 /// Most servers asked at once for one client.
 const AT_ONCE: usize = 64;
@@ -26,8 +26,6 @@ const AT_ONCE: usize = 64;
 const ANSWER_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Users asked for by one request: what any server takes.
 const USERS_PER_REQUEST: usize = 250;
-/// Longest name of a device that is shown.
-const NAME_BYTES_MAX: usize = 1_024;
 
 /// Servers that have not answered, with the reason.
 pub type KeyFailures = BTreeMap<OwnedServerName, FederationError>;
@@ -203,16 +201,6 @@ fn asked_for<'a, T>(
     user: &str,
 ) -> Option<(&'a OwnedUserId, &'a T)> {
     asked.get_key_value(<&UserId>::try_from(user).ok()?)
-}
-
-/// Of what other servers say beside the keys, the name of the device.
-fn with_name_alone(mut keys: Object) -> Object {
-    let unsigned = keys.remove("unsigned").map(into_object).unwrap_or_default();
-    let name = unsigned.get("device_display_name").and_then(Value::as_str);
-    if let Some(name) = name.filter(|name| name.len() <= NAME_BYTES_MAX) {
-        keys.insert("unsigned".to_owned(), json!({"device_display_name": name}));
-    }
-    keys
 }
 
 fn take_claim(asked: &KeyClaims, answer: ClaimAnswer, claimed: &mut ClaimedKeys) {

@@ -7,4 +7,5 @@ pub(crate) mod material;
 mod random;
 mod remote;
 mod signatures;
+mod updates;
 mod upload_keys;

@@ -67,11 +67,22 @@ async fn a_list_holds_until_something_may_have_changed() {
         assert_eq!(of_bob(&followed(999).await), (changes, Some("{}".into())));
         assert_eq!(of_bob(&followed(1_000).await), (changes, None), "too old");
         let mut read = nodes.one.read();
+        let mut expected = Kept {
+            changes,
+            last_update: None,
+            list: Some(("{}".into(), 1_000)),
+        };
+        assert_eq!(find_kept(&mut read, bob).await.unwrap(), expected);
+        assert_eq!(find_kept(&mut read, 99_999).await.unwrap(), Kept::default());
         let known = list_known(&mut read, &[alice, bob]).await.unwrap();
         assert_eq!(known, [bob]);
         let mut writes = WriteSet::new();
         note_change(&mut writes, bob);
+        put_update(&mut writes, bob, 77);
         nodes.one.commit(writes).await.unwrap();
+        expected.changes += 1;
+        (expected.last_update, expected.list) = (Some(77), None);
+        assert_eq!(find_kept(&mut read, bob).await.unwrap(), expected);
         assert_eq!(of_bob(&followed(0).await), (changes + 1, None));
         // What was asked for before the change is of no use if it is written after it.
         let mut writes = WriteSet::new();

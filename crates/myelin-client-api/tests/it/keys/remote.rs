@@ -268,33 +268,36 @@ async fn a_client_may_say_how_long_it_waits(server: &TestServer) {
     }
 }
 
-/// Answers queries for bob of the peer: the devices that there are now.
-fn answer_queries(peer: &Peer, devices: &[&str]) {
+/// The keys of a device of bob of the peer.
+pub(super) fn bobs_device(device: &str) -> Value {
     let bob = "@bob:peer.example";
-    let keys = devices.iter().map(|device| {
-        let keys = json!({
-            "user_id": bob,
-            "device_id": device,
-            "algorithms": [],
-            "keys": {format!("ed25519:{device}"): "key"},
-            "signatures": {bob: {format!("ed25519:{device}"): "signature"}},
-        });
-        ((*device).to_owned(), keys)
-    });
+    json!({
+        "user_id": bob,
+        "device_id": device,
+        "algorithms": [],
+        "keys": {format!("ed25519:{device}"): "key"},
+        "signatures": {bob: {format!("ed25519:{device}"): "signature"}},
+    })
+}
+
+/// Answers queries for bob of the peer: the devices that there are now.
+pub(super) fn answer_queries(peer: &Peer, devices: &[&str]) {
+    let devices = devices.iter();
+    let keys = devices.map(|device| ((*device).to_owned(), bobs_device(device)));
     let keys: serde_json::Map<_, _> = keys.collect();
-    let answer = json!({"device_keys": {bob: keys}});
+    let answer = json!({"device_keys": {"@bob:peer.example": keys}});
     peer.answer(Method::POST, QUERY, move |_| (200, answer.clone()));
 }
 
 /// The devices of bob of the peer that a user is shown.
-async fn devices_of_bob(user: &User, wanted: Value) -> Vec<String> {
+pub(super) async fn devices_of_bob(user: &User, wanted: Value) -> Vec<String> {
     let body = json!({"device_keys": {"@bob:peer.example": wanted}});
     let shown = user.post("/keys/query", body).await.ok();
     let devices = shown["device_keys"]["@bob:peer.example"].as_object();
     devices.map_or_else(Vec::new, |devices| devices.keys().cloned().collect())
 }
 
-fn times_asked(peer: &Peer) -> usize {
+pub(super) fn times_asked(peer: &Peer) -> usize {
     let received = peer.received();
     let asked = received.iter().filter(|request| request.path == QUERY);
     asked.count()
@@ -318,7 +321,7 @@ async fn what_was_told_is_kept_until_it_may_have_changed(server: &TestServer) {
     assert_eq!(devices_of_bob(&carol, json!(["LAPTOP"])).await, ["LAPTOP"]);
     server.network().set_cut_off("peer.example", false);
     assert_eq!(times_asked(&peer), 1);
-    // An update, whatever it says, is a reason to ask.
+    // An update after one that was lost is a reason to ask.
     answer_queries(&peer, &["TABLET"]);
     let update = json!({"edu_type": "m.device_list_update", "content": {
         "user_id": "@bob:peer.example",
