@@ -49,6 +49,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (32, include_str!("../migrations/0032_delayed_events.sql")),
     (33, include_str!("../migrations/0033_sticky_events.sql")),
     (
+        34,
+        include_str!("../migrations/0034_notifications_purge.sql"),
+    ),
+    (
         37,
         include_str!("../migrations/0037_remote_device_list_updates.sql"),
     ),

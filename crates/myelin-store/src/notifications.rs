@@ -5,15 +5,20 @@
 //! sums of its thread up to there, so a count is the difference of two rows. Users for whom
 //! something else holds have a row in `notification_exceptions`; who is seldom notified of anything
 //! in a room counts by exceptions alone (`notification_modes`).
+//!
+//! What was noted longer than [`KEPT_MS`] ago is listed no more, and what of it nobody has to read
+//! any more is deleted: always the oldest of a thread, so the difference of two sums stays what it
+//! was wherever somebody has read up to.
 
 mod events;
 mod exceptions;
 mod members;
+mod purge;
 mod standing;
 
 pub use events::{
     Before, NotifyingEvent, Sums, find_event, list_events, list_newest, put_event, redact_event,
-    sums_up_to,
+    sums_between, sums_up_to,
 };
 pub use exceptions::{
     Exception, delete_exception, list_exceptions, list_exceptions_of_event, put_exception,
@@ -22,11 +27,18 @@ pub use members::{
     CountedRoom, Member, Mode, delete_of_member, find_join, list_counted_rooms, list_members,
     list_modes, put_mode, raise_mark,
 };
+pub use purge::{
+    ModePlace, OldException, OldestOfThread, delete_event, delete_mode, delete_thread,
+    list_of_thread, list_old_exceptions, list_oldest_of_threads, list_replaced_modes, read_by_all,
+};
 pub use standing::{ReadUpTo, Standing, Unread, UnreadRow, find_standing, list_unread};
 
 use bytes::Bytes;
 
 use crate::{LogKind, LogWrite, OnConflict, Read, StoreResult, Table, WriteSet, int};
+
+/// How long notifications are listed, and kept once they are read: 30 days.
+pub const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// What stands for the main timeline where a thread is named.
 pub const MAIN: &str = "main";

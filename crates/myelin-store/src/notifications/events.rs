@@ -4,7 +4,7 @@ use myelin_core::membership::Membership;
 
 use crate::{OnConflict, Read, Row, StoreResult, Table, WriteSet, bytes, int};
 
-static EVENTS: Table = Table {
+pub(super) static EVENTS: Table = Table {
     name: "notifying_events",
     key: &[int("room"), int("room_order")],
     values: &[
@@ -21,7 +21,7 @@ static EVENTS: Table = Table {
     on_conflict: OnConflict::LastWins,
 };
 
-static THREADS: Table = Table {
+pub(super) static THREADS: Table = Table {
     name: "notifying_threads",
     key: &[int("room"), bytes("thread")],
     values: &[int("room_order")],
@@ -147,23 +147,82 @@ pub async fn list_newest(
         .collect()
 }
 
+/// The sums of a thread at `$3`: those of the last row up to there, or else those from which the
+/// first row after it goes on; what was before that is deleted.
+macro_rules! sums_at {
+    ($place:literal, $kind:literal) => {
+        concat!(
+            "SELECT CAST(",
+            $kind,
+            " AS BIGINT), notify_sum, highlight_sum FROM (
+                 SELECT notify_sum, highlight_sum FROM notifying_events
+                 WHERE room = $1 AND thread = $2 AND room_order <= ",
+            $place,
+            "
+                 ORDER BY room_order DESC LIMIT 1
+             ) l",
+            $kind,
+            "
+             UNION ALL
+             SELECT CAST(",
+            $kind,
+            " AS BIGINT) + 1, notify_sum - 1, highlight_sum - highlight FROM (
+                 SELECT notify_sum, highlight_sum, highlight FROM notifying_events
+                 WHERE room = $1 AND thread = $2 AND room_order > ",
+            $place,
+            "
+                 ORDER BY room_order LIMIT 1
+             ) f",
+            $kind
+        )
+    };
+}
+
 /// The sums of a thread up to a place of its room.
 pub async fn sums_up_to(
     read: &mut Read,
     (room, thread): (i64, &str),
     room_order: i64,
 ) -> StoreResult<Sums> {
-    let sql = "SELECT notify_sum, highlight_sum FROM notifying_events
-               WHERE room = $1 AND thread = $2 AND room_order <= $3
-               ORDER BY room_order DESC LIMIT 1";
     let parameters = [room.into(), thread.into(), room_order.into()];
-    let row = read.query_one(EVENTS.name, sql, &parameters).await?;
-    row.map_or(Ok(Sums::default()), |row| {
-        Ok(Sums {
-            notify: row.int(0)?,
-            highlight: row.int(1)?,
-        })
+    let rows = read
+        .query(EVENTS.name, sums_at!("$3", "1"), &parameters)
+        .await?;
+    sums_of(&rows, 1)
+}
+
+/// What a thread counts after a place of its room, up to another. One statement, so nothing is
+/// deleted in between.
+pub async fn sums_between(
+    read: &mut Read,
+    (room, thread): (i64, &str),
+    (after, up_to): (i64, i64),
+) -> StoreResult<Sums> {
+    let sql = concat!(sums_at!("$3", "1"), " UNION ALL ", sums_at!("$4", "3"));
+    let parameters = [room.into(), thread.into(), after.into(), up_to.into()];
+    let rows = read.query(EVENTS.name, sql, &parameters).await?;
+    let (before, then) = (sums_of(&rows, 1)?, sums_of(&rows, 3)?);
+    Ok(Sums {
+        notify: then.notify - before.notify,
+        highlight: then.highlight - before.highlight,
     })
+}
+
+/// The sums of the row of this kind, or else of the next kind.
+fn sums_of(rows: &[Row], kind: i64) -> StoreResult<Sums> {
+    let mut found = Sums::default();
+    for row in rows {
+        let sums = Sums {
+            notify: row.int(1)?,
+            highlight: row.int(2)?,
+        };
+        match row.int(0)? - kind {
+            0 => return Ok(sums),
+            1 => found = sums,
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Writes an event that is the newest of its thread.

@@ -5,7 +5,7 @@ use myelin_core::membership::Membership;
 
 use super::exceptions;
 
-static MODES: Table = Table {
+pub(super) static MODES: Table = Table {
     name: "notification_modes",
     key: &[int("user_number"), int("room"), int("room_order")],
     values: &[int("follows")],
@@ -22,7 +22,7 @@ static MARKS: Table = Table {
 };
 
 /// The thread that stands for the whole room.
-const WHOLE_ROOM: &str = "";
+pub(super) const WHOLE_ROOM: &str = "";
 
 /// How a user counts from a place of a room on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Rows and counts, on both engines.
 
+mod purge;
+
 use super::*;
 use crate::{
     Store,
