@@ -3,13 +3,15 @@
 //! One node at a time counts, by lease. It asks the push rules about each event once for every set
 //! of rules that members of the room have in common, and once more for whom the event names. What
 //! most are notified of is one row, however many they are. Who sends waits for none of this, and
-//! who syncs counts the few newest events by themselves, with the same rules.
+//! who syncs counts the few newest events by themselves, with the same rules. What was noted long ago
+//! and is of no use any more it deletes.
 
 mod ask;
 mod batch;
 mod follower;
 mod members;
 mod notes;
+mod purge;
 mod redaction;
 mod room_state;
 mod rule_sets;
@@ -29,8 +31,16 @@ use follower::Follower;
 #[derive(Clone)]
 pub struct Notifications {
     rooms: Rooms,
-    /// Up to which position of the log this node has counted.
-    passed: Arc<watch::Sender<i64>>,
+    progress: Arc<Progress>,
+}
+
+/// How far this node has come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Up to which position of the log it has counted.
+    passed: watch::Sender<i64>,
+    /// When it began the last round of deleting what is of no use any more that it has finished.
+    purged_ms: watch::Sender<i64>,
 }
 
 impl Notifications {
@@ -38,14 +48,20 @@ impl Notifications {
     pub fn new(rooms: &Rooms) -> Self {
         Self {
             rooms: rooms.clone(),
-            passed: Arc::default(),
+            progress: Arc::default(),
         }
     }
 
     /// Up to which position of the log this node has counted and written what it found: 0 for one
     /// that never did.
     pub fn passed(&self) -> i64 {
-        *self.passed.borrow()
+        *self.progress.passed.borrow()
+    }
+
+    /// When this node began to look for what is of no use any more, the last time that it came to
+    /// an end with it: 0 for one that never did.
+    pub fn purged_ms(&self) -> i64 {
+        *self.progress.purged_ms.borrow()
     }
 
     /// Counts until `stop` returns, whenever no other node does.
@@ -73,7 +89,7 @@ impl Duty for Notifications {
         stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> StoreResult<()> {
         let mut follower = Follower::new(self.rooms.clone(), lease.clone()).await?;
-        let result = follower.work(stop, &self.passed).await;
+        let result = follower.work(stop, &self.progress).await;
         *lease = follower.into_lease();
         result
     }

@@ -9,7 +9,7 @@ use std::{
 use myelin_store::{
     Read, StoreResult,
     events::{self, StoredEvent},
-    notifications::{self, Before},
+    notifications::{self, Before, KEPT_MS},
 };
 use ruma::OwnedRoomId;
 
@@ -110,10 +110,13 @@ struct Place<'a> {
     state: ReadState,
     /// The place of the user's join.
     joined: i64,
+    /// What was noted before that is listed no more.
+    kept_from_ms: i64,
 }
 
 impl Syncs {
-    /// A page of what a user was notified of in the rooms that the user is in.
+    /// A page of what a user was notified of in the rooms that the user is in, as far back as
+    /// [`KEPT_MS`].
     ///
     /// Cost: a step into the index of each of the user's rooms, then the notifications of those
     /// rooms that have some on the page, down to the page.
@@ -130,6 +133,8 @@ impl Syncs {
             let known = rooms.entry(room).or_default();
             *known = newest.max(*known);
         }
+        let kept_from_ms = self.kept_from_ms();
+        rooms.retain(|_, newest| *newest >= kept_from_ms);
         let mut rooms: Vec<(i64, i64)> = rooms.into_iter().collect();
         rooms.sort_unstable_by_key(|(room, newest)| (-newest, *room));
         // One more than asked for tells whether there are more.
@@ -176,6 +181,7 @@ impl Syncs {
             room,
             state: ReadState::new(&standing),
             joined,
+            kept_from_ms: self.kept_from_ms(),
         };
         let room_id = self.rooms.room_id(room).await?;
         let mut notified = Vec::new();
@@ -195,6 +201,11 @@ impl Syncs {
             before = next.filter(|_| notified.len() <= request.limit);
         }
         Ok(notified)
+    }
+
+    fn kept_from_ms(&self) -> i64 {
+        let now_ms = self.rooms.server().now_ms().cast_signed();
+        now_ms.saturating_sub(KEPT_MS)
     }
 
     async fn actions(&self, actions: Actions) -> StoreResult<String> {
@@ -260,6 +271,8 @@ impl Place<'_> {
             .map(|last| last.room_order)
             .max(end_of_own.map(|last| last.room_order));
         let from = end.unwrap_or(i64::MIN);
+        let end_ms = end_of_most.map(|last| last.noted_ms);
+        let end_ms = end_ms.max(end_of_own.map(|last| last.noted_ms));
         let only = self.request.only_highlights;
         let exceptional: Vec<i64> = own.iter().map(|own| own.room_order).collect();
         let most = most.into_iter().filter(|most| {
@@ -284,8 +297,10 @@ impl Place<'_> {
             actions: Actions::Json(own.actions),
         });
         let mut found: Vec<Found> = most.chain(own).collect();
-        found.retain(|found| found.at.room_order >= from);
+        found.retain(|found| found.at.room_order >= from && found.at.noted_ms >= self.kept_from_ms);
         found.sort_by_key(|found| std::cmp::Reverse(found.at));
+        // What stands before what is too old is no younger, but for the jumps of a clock.
+        let end = end.filter(|_| end_ms >= Some(self.kept_from_ms));
         let next = end.map(|room_order| Before {
             room_order,
             ..before

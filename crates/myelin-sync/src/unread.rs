@@ -239,10 +239,9 @@ async fn counted(
 async fn of_most(read: &mut Read, place: (i64, &str), spans: Vec<(i64, i64)>) -> StoreResult<Sums> {
     let mut sums = Sums::default();
     for (after, up_to) in spans {
-        let before = notifications::sums_up_to(read, place, after).await?;
-        let then = notifications::sums_up_to(read, place, up_to).await?;
-        sums.notify += then.notify - before.notify;
-        sums.highlight += then.highlight - before.highlight;
+        let within = notifications::sums_between(read, place, (after, up_to)).await?;
+        sums.notify += within.notify;
+        sums.highlight += within.highlight;
     }
     Ok(sums)
 }

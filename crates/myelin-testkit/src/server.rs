@@ -1,5 +1,6 @@
 //! A server of one or two nodes inside the test's process.
 
+mod notifications;
 mod start;
 
 use std::{
@@ -250,21 +251,6 @@ impl TestServer {
     /// The use cases of the first node, for tests that need a large room or many rooms quickly.
     pub fn rooms(&self) -> Rooms {
         self.nodes.all()[0].rooms.clone()
-    }
-
-    /// Waits until notifications are counted up to what has happened so far.
-    pub async fn counted(&self) {
-        let nodes = self.nodes.all();
-        let mut position = 0;
-        for node in nodes.iter() {
-            let reached = node.app.store.live().catch_up().await;
-            position = position.max(reached.expect("the log can be read"));
-        }
-        wait_until("notifications are counted", async || {
-            let mut nodes = nodes.iter();
-            nodes.any(|node| node.notifications.passed() >= position)
-        })
-        .await;
     }
 
     /// An error or a panic whose text contains this does not fail the test.

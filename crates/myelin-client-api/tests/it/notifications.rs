@@ -2,6 +2,7 @@
 
 mod counts;
 mod list;
+mod purge;
 mod random;
 
 use myelin_testkit::{TestServer, User, encode};

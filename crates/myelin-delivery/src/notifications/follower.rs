@@ -9,20 +9,19 @@ use std::{
 use myelin_core::trie::TYPE_MEMBER;
 use myelin_rooms::Rooms;
 use myelin_store::{
-    LogEntry, LogKind, Store, StoreError, StoreResult,
+    LogEntry, LogKind, Store, StoreError, StoreResult, WriteSet,
     events::{self, StoredEvent},
     followers::{self, Lease},
     log,
     notifications::{self, MAIN},
 };
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
+    Progress,
     ask::{Answers, Asker},
     batch::Batch,
+    purge::Purge,
     room_state::{KnownRooms, RoomState},
     rule_sets::RuleSets,
 };
@@ -48,6 +47,7 @@ pub(super) struct Follower {
     pub(super) batch: Batch,
     /// The events of the entries under way, by number.
     pub(super) events: BTreeMap<i64, StoredEvent>,
+    pub(super) purge: Purge,
     lease: Lease,
     /// The last entry all of whose effects are in the batch or written.
     done: i64,
@@ -78,6 +78,7 @@ impl Follower {
             done: lease.cursor(),
             read_to: lease.cursor(),
             redaction_type: redaction_type.ok_or(StoreError::Missing { table: "interned" })?,
+            purge: Purge::new(rooms.server().now_ms().cast_signed()),
             rooms,
             store,
             lease,
@@ -93,7 +94,7 @@ impl Follower {
     pub(super) async fn work(
         &mut self,
         stop: impl Future<Output = ()>,
-        passed: &watch::Sender<i64>,
+        progress: &Progress,
     ) -> StoreResult<()> {
         let mut stop = pin!(stop);
         let store = self.store.clone();
@@ -104,9 +105,13 @@ impl Follower {
                 biased;
                 () = &mut stop => return Ok(()),
                 () = store.live().beyond(self.read_to) => self.step().await?,
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => {
+                    if let Some(began_ms) = self.purge_if_due().await? {
+                        progress.purged_ms.send_replace(began_ms);
+                    }
+                }
             }
-            passed.send_replace(self.read_to);
+            progress.passed.send_replace(self.read_to);
             let now_ms = self.now_ms();
             self.lease.keep(&self.store, now_ms).await?;
         }
@@ -264,7 +269,12 @@ impl Follower {
     }
 
     async fn write(&mut self) -> StoreResult<()> {
-        let mut writes = std::mem::take(&mut self.batch).writes;
+        let writes = std::mem::take(&mut self.batch).writes;
+        self.commit(writes).await
+    }
+
+    /// Writes something, if the lease is held still.
+    pub(super) async fn commit(&mut self, mut writes: WriteSet) -> StoreResult<()> {
         let lease = self.lease.clone().kept(&self.store, self.now_ms());
         let advanced = followers::advance(&mut writes, &lease, self.done);
         self.store.commit_patiently(writes).await?;

@@ -1,6 +1,7 @@
 //! Random histories of messages, mentions, edits, reactions, redactions, threads, subscriptions to
-//! them, receipts, rule changes, leaves and returns: whenever it is looked, the counts are those of a recount of
-//! everything by the letter. A failure names the seed.
+//! them, receipts, rule changes, leaves and returns, and months after which what is of no use any
+//! more is deleted: whenever it is looked, the counts are those of a recount of everything by the
+//! letter. A failure names the seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,6 +143,9 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
         }
         for _ in 0..STEPS {
             story.step().await;
+            if story.chance.below(60) == 0 {
+                server.notifications_purged().await;
+            }
             if story.chance.below(4) == 0 {
                 story.compare().await;
             }
