@@ -87,9 +87,7 @@ impl CompiledRules {
     pub fn named<'a>(&self, event: &'a PushEvent) -> BTreeSet<&'a str> {
         let mut named = BTreeSet::new();
         for condition in self.rules.iter().flat_map(|rule| &rule.conditions) {
-            if let Condition::Names(path) = condition {
-                event.named(path, &mut named);
-            }
+            condition.named(event, &mut named);
         }
         named
     }

@@ -22,8 +22,10 @@ pub(super) enum Condition {
     Is(Vec<String>, Scalar),
     /// The property is a list with this in it.
     Contains(Vec<String>, Scalar),
-    /// The property is the user's own id, or a list with it.
-    Names(Vec<String>),
+    /// The property is the user's own id.
+    IsReader(Vec<String>),
+    /// The property is a list with the user's own id in it.
+    ContainsReader(Vec<String>),
     /// The event is in this room.
     Room(String),
     /// The body has the user's display name in it.
@@ -83,7 +85,7 @@ impl Condition {
                 let value = condition.get("value")?;
                 let path = parse_path(text("key")?);
                 if value == ME {
-                    Self::Names(path)
+                    Self::ContainsReader(path)
                 } else {
                     Self::Contains(path, Scalar::of(value)?)
                 }
@@ -104,7 +106,7 @@ impl Condition {
     fn event_match(key: &str, pattern: &str) -> Self {
         let path = parse_path(key);
         if pattern == ME {
-            Self::Names(path)
+            Self::IsReader(path)
         } else if is_body(&path) {
             Self::Body(Pattern::glob(pattern))
         } else {
@@ -115,6 +117,19 @@ impl Condition {
     /// The property is this text.
     pub(super) fn is_text(path: Vec<String>, text: &str) -> Self {
         Self::Is(path, Scalar::Text(text.to_owned()))
+    }
+
+    /// Adds the users whom an event names where the condition looks for its reader.
+    pub(super) fn named<'a>(&self, event: &'a PushEvent, found: &mut BTreeSet<&'a str>) {
+        match self {
+            Self::IsReader(path) => found.extend(event.text(path)),
+            Self::ContainsReader(path) => {
+                let names = event.property(path).and_then(Value::as_array);
+                let names = names.into_iter().flatten();
+                found.extend(names.filter_map(Value::as_str));
+            }
+            _ => {}
+        }
     }
 
     /// Whether it holds for a reader, or, with None, for somebody whom the event does not name.
@@ -140,9 +155,9 @@ impl Condition {
                 let is_wanted = |found: &Value| Scalar::of(found).as_ref() == Some(wanted);
                 found.is_some_and(|found| found.iter().any(is_wanted))
             }
-            Self::Names(path) => reader.is_some_and(|reader| {
+            Self::IsReader(_) | Self::ContainsReader(_) => reader.is_some_and(|reader| {
                 let mut named = BTreeSet::new();
-                event.named(path, &mut named);
+                self.named(event, &mut named);
                 named.contains(reader.user_id)
             }),
             Self::Room(room_id) => event.room_id() == room_id,

@@ -1,6 +1,6 @@
 //! An event as push rules look at it.
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -61,17 +61,6 @@ impl PushEvent {
             Some(body.as_str()?.to_lowercase())
         };
         self.body.get_or_init(lower).as_deref()
-    }
-
-    /// The strings at a path: the one that stands there, or those in the list that does.
-    pub(super) fn named<'a>(&'a self, path: &[String], found: &mut BTreeSet<&'a str>) {
-        match self.property(path) {
-            Some(Value::String(name)) => {
-                found.insert(name);
-            }
-            Some(Value::Array(names)) => found.extend(names.iter().filter_map(Value::as_str)),
-            _ => {}
-        }
     }
 }
 

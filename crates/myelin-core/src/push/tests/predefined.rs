@@ -52,6 +52,8 @@ fn the_predefined_rules_say_what_the_specification_says_of_messages() {
             json!(["notify"]),
         ),
         (text("m.mentions", by(json!(1))), 3, json!(["notify"])),
+        // It has to be a list.
+        (text("m.mentions", by(json!(ME))), 3, json!(["notify"])),
     ] {
         assert_eq!(of_defaults(&event, joined), wanted, "{event:?} {joined}");
     }
