@@ -127,27 +127,33 @@ pub(crate) async fn change_account_data(
     }
 }
 
-/// The users whose events and invitations a user does not want to see: `m.ignored_user_list`. A
-/// list that is not of the specified form ignores nobody.
+/// The type of the account data that says whose events and invitations a user does not want to see.
+pub const IGNORED_USER_LIST: &str = "m.ignored_user_list";
+
+/// The users whose events and invitations a user does not want to see.
 pub async fn ignored_users(
     store: &Store,
     read: &mut Read,
     user: i64,
 ) -> StoreResult<BTreeSet<OwnedUserId>> {
+    let Some(key) = Key::find(store, None, IGNORED_USER_LIST).await? else {
+        return Ok(BTreeSet::new());
+    };
+    let data = account_data::find(read, user, key).await?;
+    Ok(data.map_or_else(BTreeSet::new, |data| ignored_in(&data.content)))
+}
+
+/// The users whom an [`IGNORED_USER_LIST`] names. One that is not of the specified form ignores
+/// nobody.
+pub fn ignored_in(content: &[u8]) -> BTreeSet<OwnedUserId> {
     #[derive(serde::Deserialize)]
     struct Content {
         ignored_users: Map<String, Value>,
     }
-    let Some(key) = Key::find(store, None, "m.ignored_user_list").await? else {
-        return Ok(BTreeSet::new());
-    };
-    let Some(data) = account_data::find(read, user, key).await? else {
-        return Ok(BTreeSet::new());
-    };
-    let content = serde_json::from_slice::<Content>(&data.content);
+    let content = serde_json::from_slice::<Content>(content);
     let ids = content.map_or_else(|_| Map::new(), |content| content.ignored_users);
     let ids = ids.into_iter().map(|(id, _)| id);
-    Ok(ids.filter_map(|id| id.try_into().ok()).collect())
+    ids.filter_map(|id| id.try_into().ok()).collect()
 }
 
 pub(crate) fn check(place: AccountDataPlace<'_>) -> Result<(), AccountDataError> {

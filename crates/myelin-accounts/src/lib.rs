@@ -41,8 +41,8 @@ mod username;
 
 pub use account::{Account, LoginName, find_account, list_accounts};
 pub use account_data::{
-    AccountDataError, AccountDataPlace, delete_account_data, get_account_data, ignored_users,
-    set_account_data,
+    AccountDataError, AccountDataPlace, IGNORED_USER_LIST, delete_account_data, get_account_data,
+    ignored_in, ignored_users, set_account_data,
 };
 pub use authenticate::{AuthenticateError, Session, authenticate, can_read, touch};
 pub use change_password::{ChangePassword, ChangePasswordError, change_password, set_password};

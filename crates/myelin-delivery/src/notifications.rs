@@ -9,6 +9,7 @@
 mod ask;
 mod batch;
 mod follower;
+mod ignored;
 mod members;
 mod notes;
 mod purge;

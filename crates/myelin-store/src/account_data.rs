@@ -108,6 +108,26 @@ pub async fn list(read: &mut Read, user: i64, keys: &[i64]) -> StoreResult<Vec<A
     rows.iter().map(from_row).collect()
 }
 
+/// What these users keep under one key, without what was deleted: user and content, in the order of
+/// the users.
+pub async fn list_of_users(
+    read: &mut Read,
+    users: &[i64],
+    key: i64,
+) -> StoreResult<Vec<(i64, Bytes)>> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT user_number, content FROM account_data
+               WHERE user_number = ANY($1) AND key_number = $2 AND content <> $3
+               ORDER BY user_number";
+    let parameters = [Param::Ints(users.to_vec()), key.into(), DELETED.into()];
+    let rows = read.query(ACCOUNT_DATA.name, sql, &parameters).await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.bytes(1)?)))
+        .collect()
+}
+
 /// What a user keeps for each of these rooms, or with [`NO_ROOM`] for none, without what was
 /// deleted: by room, then in a fixed order.
 pub async fn list_by_rooms(

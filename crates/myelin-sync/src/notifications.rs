@@ -1,7 +1,7 @@
 //! `/notifications`: what a user was notified of, the newest first.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     str::FromStr,
 };
@@ -133,6 +133,7 @@ impl Syncs {
             let known = rooms.entry(room).or_default();
             *known = newest.max(*known);
         }
+        let ignored = self.ignored_numbers(&mut read, request.user).await?;
         let kept_from_ms = self.kept_from_ms();
         rooms.retain(|_, newest| *newest >= kept_from_ms);
         let mut rooms: Vec<(i64, i64)> = rooms.into_iter().collect();
@@ -152,7 +153,7 @@ impl Syncs {
                 .into_iter()
                 .zip(std::mem::take(&mut page))
                 .collect::<Vec<_>>();
-            found.extend(self.of_room(&mut read, request, room).await?);
+            found.extend(self.of_room(&mut read, request, (room, &ignored)).await?);
             found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
             found.truncate(wanted);
             (places, page) = found.into_iter().unzip();
@@ -172,7 +173,7 @@ impl Syncs {
         &self,
         read: &mut Read,
         request: &NotificationsRequest,
-        room: i64,
+        (room, ignored): (i64, &BTreeSet<i64>),
     ) -> StoreResult<Vec<(NotificationsToken, Notification)>> {
         let standing = notifications::find_standing(read, request.user, room).await?;
         let joined = standing.absent_until();
@@ -188,7 +189,7 @@ impl Syncs {
         let mut before = Some(place.start());
         while let Some(at) = before {
             let (found, next) = place.chunk(read, at).await?;
-            for (found, event) in own_events(read, request.user, found).await? {
+            for (found, event) in shown_events(read, (request.user, ignored), found).await? {
                 let notification = Notification {
                     room_id: room_id.clone(),
                     actions: self.actions(found.actions).await?,
@@ -318,17 +319,19 @@ impl Place<'_> {
 }
 
 /// The events of what was found, but for those that the user has sent: their rows say what others
-/// are notified of. What was redacted may still be there until the follower comes to it.
-async fn own_events(
+/// are notified of. What was redacted may still be there until the follower comes to it, and who
+/// said it may be ignored by now.
+async fn shown_events(
     read: &mut Read,
-    user: i64,
+    (user, ignored): (i64, &BTreeSet<i64>),
     found: Vec<Found>,
 ) -> StoreResult<Vec<(Found, StoredEvent)>> {
     let numbers: Vec<i64> = found.iter().map(|found| found.event).collect();
     let events = events::list(read, &numbers).await?;
     let shown = events
         .into_iter()
-        .filter(|event| event.sender != user && event.redaction.is_none());
+        .filter(|event| event.sender != user && event.redaction.is_none())
+        .filter(|event| event.state_key.is_some() || !ignored.contains(&event.sender));
     let mut shown: HashMap<i64, StoredEvent> = shown.map(|event| (event.event, event)).collect();
     let found = found.into_iter();
     let found = found.filter_map(|found| {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use myelin_accounts::get_push_rules;
+use myelin_accounts::{get_push_rules, ignored_users};
 use myelin_core::{
     push::{CompiledRules, Reader},
     trie::TYPE_MEMBER,
@@ -18,7 +18,7 @@ use myelin_store::{
     notifications::{self, Before, MAIN, Sums, Unread, UnreadRow},
     thread_subscriptions,
 };
-use ruma::RoomId;
+use ruma::{RoomId, UserId};
 
 use crate::Syncs;
 
@@ -148,6 +148,7 @@ impl Syncs {
         (pending, evaluated): (&[StoredEvent], i64),
     ) -> StoreResult<()> {
         let redaction = self.store.find_interned(b"m.room.redaction").await?;
+        let ignored = ignored_users(&self.store, read, user).await?;
         let changed = get_push_rules(read, user).await?;
         let rules = CompiledRules::new(&changed);
         let names = self.store.interned(&[user]).await?;
@@ -176,6 +177,10 @@ impl Syncs {
                 continue;
             }
             let mut asked = self.rooms.ask_rules_about(read, event, room_id).await?;
+            let sender = <&UserId>::try_from(asked.event.sender());
+            if event.state_key.is_none() && sender.is_ok_and(|sender| ignored.contains(sender)) {
+                continue;
+            }
             let subscribed = match &asked.thread {
                 Some(thread) => thread_subscriptions::find(read, user, (room, thread)).await?,
                 None => thread_subscriptions::Standing::default(),

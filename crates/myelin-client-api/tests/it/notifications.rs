@@ -97,3 +97,16 @@ pub(crate) async fn set_room_rule(user: &User, room: &str, actions: Value) {
     let path = format!("/pushrules/global/room/{}", encode(room));
     user.put(&path, json!({"actions": actions})).await.ok();
 }
+
+/// Sets whom a user ignores.
+pub(crate) async fn ignore(user: &User, others: &[&User]) {
+    let ignored = others.iter().map(|other| (other.id.clone(), json!({})));
+    let ignored: serde_json::Map<String, Value> = ignored.collect();
+    let path = format!(
+        "/user/{}/account_data/m.ignored_user_list",
+        encode(&user.id)
+    );
+    user.put(&path, json!({"ignored_users": ignored}))
+        .await
+        .ok();
+}

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use myelin_accounts::{ignored_users, invite_wishes};
 use myelin_core::{
+    invite_permission::InvitePermission,
     membership::Membership,
     push::{Actions, CompiledRules, Reader},
     trie::TYPE_MEMBER,
@@ -14,6 +16,7 @@ use myelin_rooms::{AskedEvent, Asks, Rooms};
 use myelin_store::{
     Read, StoreResult, events::StoredEvent, push_rules, thread_subscriptions, users,
 };
+use ruma::UserId;
 
 use super::{room_state::RoomState, rule_sets::RuleSets};
 use crate::member_events::membership_of;
@@ -70,8 +73,13 @@ impl Asker<'_> {
             most,
             exceptions: Vec::new(),
         };
-        let special = named.union(&subscribers);
-        let plain = special.filter(|user| state.plain.contains(user));
+        // State is shown to those who ignore its sender, too.
+        let ignoring = match stored.state_key {
+            None => state.ignoring(asked.event.sender()),
+            Some(_) => BTreeSet::new(),
+        };
+        let special = &(&named | &subscribers) | &ignoring;
+        let plain = special.iter().filter(|user| state.plain.contains(user));
         let plain = plain.map(|user| (*user, &predefined, true));
         let other = state.other.iter();
         let other = other.map(|(user, member)| (*user, &member.rules, member.follows));
@@ -82,7 +90,9 @@ impl Asker<'_> {
             }
             let subscribed = subscribers.contains(&user);
             let set = (Arc::as_ptr(rules).addr(), subscribed);
-            let actions = if named.contains(&user) || rules.reads_display_name() {
+            let actions = if ignoring.contains(&user) {
+                None
+            } else if named.contains(&user) || rules.reads_display_name() {
                 let asks = (user, &**rules, subscribed);
                 self.ask_user(read, (&mut asked, stored), asks).await?
             } else if let Some(known) = of_sets.get(&set) {
@@ -193,6 +203,12 @@ impl Asker<'_> {
         if state.has(user) || users::find(read, user).await?.is_none() {
             return Ok(());
         }
+        if !self
+            .is_shown_invite(read, user, asked.event.sender())
+            .await?
+        {
+            return Ok(());
+        }
         let changed = push_rules::list_at(read, &[user], self.pos).await?;
         let rules = match changed.first() {
             Some((_, changed)) => self.sets.compile(changed)?,
@@ -203,6 +219,17 @@ impl Asker<'_> {
         let actions = self.ask_user(read, (asked, stored), asks).await?;
         answers.note(user, actions, false);
         Ok(())
+    }
+
+    /// Whether a user is shown the invitations of another.
+    async fn is_shown_invite(&self, read: &mut Read, user: i64, sender: &str) -> StoreResult<bool> {
+        let Ok(sender) = <&UserId>::try_from(sender) else {
+            return Ok(false);
+        };
+        let store = self.rooms.store();
+        let wishes = invite_wishes(store, read, user).await?;
+        let ignored = ignored_users(store, read, user).await?;
+        Ok(wishes.of(sender) == InvitePermission::Allow && !ignored.contains(sender))
     }
 }
 

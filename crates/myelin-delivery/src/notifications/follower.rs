@@ -21,6 +21,7 @@ use super::{
     Progress,
     ask::{Answers, Asker},
     batch::Batch,
+    ignored::IgnoreLists,
     purge::Purge,
     room_state::{KnownRooms, RoomState},
     rule_sets::RuleSets,
@@ -43,6 +44,7 @@ pub(super) struct Follower {
     pub(super) rooms: Rooms,
     pub(super) store: Store,
     pub(super) sets: RuleSets,
+    pub(super) ignored: IgnoreLists,
     pub(super) known: KnownRooms,
     pub(super) batch: Batch,
     /// The events of the entries under way, by number.
@@ -72,6 +74,7 @@ impl Follower {
         let redaction_type = numbers.first().copied();
         Ok(Self {
             sets: RuleSets::new(),
+            ignored: IgnoreLists::new(&store).await?,
             known: KnownRooms::default(),
             batch: Batch::default(),
             events: BTreeMap::new(),
@@ -130,6 +133,7 @@ impl Follower {
                 LogKind::Event => self.pass_event(entry).await?,
                 LogKind::Membership => self.pass_membership(entry).await?,
                 LogKind::PushRules => self.pass_rules(entry).await?,
+                LogKind::AccountData => self.pass_ignored(entry).await?,
                 _ => {}
             }
             self.done = entry.pos;
@@ -152,8 +156,8 @@ impl Follower {
         let position = self.store.live().position();
         let mut taken = 0;
         let entries = self.store.live().entries_since(self.read_to, &mut |entry| {
-            taken += usize::from(is_wanted(entry));
-            is_wanted(entry) && taken <= STEP
+            taken += usize::from(self.is_wanted(entry));
+            self.is_wanted(entry) && taken <= STEP
         });
         if let Some(entries) = entries {
             let is_whole = taken <= STEP;
@@ -168,7 +172,7 @@ impl Follower {
         let mut entries = log::list(&mut read, self.read_to, position, READ).await?;
         let is_whole = i64::try_from(entries.len()).is_ok_and(|found| found < READ);
         let last = entries.last().map_or(position, |entry| entry.pos);
-        entries.retain(is_wanted);
+        entries.retain(|entry| self.is_wanted(entry));
         Ok(Next {
             entries,
             read_to: if is_whole { position } else { last },
@@ -296,11 +300,12 @@ impl Follower {
     pub(super) fn now_ms(&self) -> i64 {
         self.rooms.server().now_ms().cast_signed()
     }
-}
 
-fn is_wanted(entry: &LogEntry) -> bool {
-    matches!(
-        entry.kind,
-        LogKind::Event | LogKind::Membership | LogKind::PushRules
-    )
+    fn is_wanted(&self, entry: &LogEntry) -> bool {
+        let is_wanted = matches!(
+            entry.kind,
+            LogKind::Event | LogKind::Membership | LogKind::PushRules
+        );
+        is_wanted || self.ignored.is_change(entry)
+    }
 }

@@ -49,6 +49,7 @@ impl Follower {
             evaluated: notifications::find_evaluated(&mut read, room).await?,
             plain: std::collections::BTreeSet::new(),
             other: BTreeMap::new(),
+            ignored: self.ignored.of(&mut read, &members).await?,
             sums: BTreeMap::new(),
         };
         for user in members {
@@ -142,8 +143,10 @@ impl Follower {
                 .add(1, |writes| notifications::put_mode(writes, room, mode));
         }
         let predefined = Arc::clone(&self.sets.predefined);
+        let list = self.ignored.of(&mut read, &[user]).await?.remove(&user);
         if let Some(state) = self.known.get_mut(room) {
             state.enter(user, rules, (&predefined, follows));
+            state.ignore(user, list);
         }
         Ok(())
     }

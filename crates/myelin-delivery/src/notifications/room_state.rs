@@ -8,7 +8,9 @@ use std::{
 
 use myelin_core::push::CompiledRules;
 use myelin_store::notifications::Sums;
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, UserId};
+
+use super::ignored::IgnoredUsers;
 
 /// Most rooms, and most members of rooms, in memory; more are forgotten together.
 const ROOMS_MAX: usize = 4_096;
@@ -26,6 +28,8 @@ pub(super) struct RoomState {
     pub(super) plain: BTreeSet<i64>,
     /// The other members.
     pub(super) other: BTreeMap<i64, Member>,
+    /// Whom members ignore, for those who ignore anybody.
+    pub(super) ignored: BTreeMap<i64, IgnoredUsers>,
     /// The sums of threads, where they are known.
     pub(super) sums: BTreeMap<String, Sums>,
 }
@@ -59,7 +63,8 @@ impl RoomState {
         rules: Option<Arc<CompiledRules>>,
         (predefined, follows): (&Arc<CompiledRules>, bool),
     ) {
-        self.leave(user);
+        self.plain.remove(&user);
+        self.other.remove(&user);
         if rules.is_none() && follows {
             self.plain.insert(user);
         } else {
@@ -71,6 +76,25 @@ impl RoomState {
     pub(super) fn leave(&mut self, user: i64) {
         self.plain.remove(&user);
         self.other.remove(&user);
+        self.ignored.remove(&user);
+    }
+
+    /// Notes whom a member ignores.
+    pub(super) fn ignore(&mut self, user: i64, list: Option<IgnoredUsers>) {
+        match list {
+            Some(list) => drop(self.ignored.insert(user, list)),
+            None => drop(self.ignored.remove(&user)),
+        }
+    }
+
+    /// The members who ignore a user.
+    pub(super) fn ignoring(&self, user_id: &str) -> BTreeSet<i64> {
+        let Ok(user_id) = <&UserId>::try_from(user_id) else {
+            return BTreeSet::new();
+        };
+        let lists = self.ignored.iter();
+        let lists = lists.filter(|(_, list)| list.contains(user_id));
+        lists.map(|(user, _)| *user).collect()
     }
 
     /// Whether anybody but the sender is notified of what most are notified of.

@@ -128,3 +128,24 @@ async fn all_rows_of_a_user_are_deleted_and_nobody_else_s() {
         nodes.close().await;
     }
 }
+
+#[tokio::test]
+async fn what_many_users_keep_is_read_at_once() {
+    for nodes in test_stores::both().await {
+        let key = Key::intern(&nodes.one, None, "m.direct").await.unwrap();
+        let other = Key::intern(&nodes.one, None, "m.other").await.unwrap();
+        for (user, key, content) in [(41, &key, "1"), (42, &key, "{}"), (43, &other, "2")] {
+            let mut writes = WriteSet::new();
+            put(&mut writes, user, key, (content.into(), None));
+            nodes.one.commit(writes).await.unwrap();
+        }
+        let mut read = nodes.two.read();
+        let found = list_of_users(&mut read, &[43, 42, 41], key.number).await;
+        assert_eq!(found.unwrap(), [(41, Bytes::from_static(b"1"))]);
+        let found = list_of_users(&mut read, &[42, 43], key.number).await;
+        assert_eq!(found.unwrap(), []);
+        let found = list_of_users(&mut read, &[], key.number).await;
+        assert_eq!(found.unwrap(), []);
+        nodes.close().await;
+    }
+}

@@ -4,8 +4,8 @@ use myelin_testkit::{TestServer, User, encode, text, three_modes};
 use serde_json::json;
 
 use super::{
-    in_thread, mention, pair, read_up_to, redact, room_of_two, send_content, set_room_rule, unread,
-    unread_by_thread,
+    ignore, in_thread, mention, pair, read_up_to, redact, room_of_two, send_content, set_room_rule,
+    unread, unread_by_thread,
 };
 
 three_modes!(
@@ -21,6 +21,7 @@ three_modes!(
     who_was_away_begins_anew,
     the_whole_room_is_mentioned_by_who_may,
     a_receipt_of_ones_own_is_told_with_the_counts,
+    who_is_ignored_notifies_nobody,
 );
 
 async fn messages_count_for_others(server: &TestServer) {
@@ -245,4 +246,56 @@ async fn a_receipt_of_ones_own_is_told_with_the_counts(server: &TestServer) {
         let counts = &told["rooms"]["join"][&room]["unread_notifications"];
         assert_eq!(pair(counts), (0, 0), "{told}");
     }
+}
+
+async fn who_is_ignored_notifies_nobody(server: &TestServer) {
+    let (alice, bob, room) = room_of_two(server).await;
+    let carol = server.user("carol").await;
+    carol.join(&room).await.ok();
+    alice.send(&room, "before").await;
+    ignore(&bob, &[&alice]).await;
+    server.counted().await;
+    // Before the follower has come to them, and after.
+    alice.send(&room, "hello").await;
+    send_content(&alice, &room, "a", mention(&bob)).await;
+    carol.send(&room, "hello").await;
+    for counted in [false, true] {
+        if counted {
+            server.counted().await;
+        }
+        assert_eq!(unread(&bob, &room).await, (2, 0), "{counted}");
+        assert_eq!(unread(&carol, &room).await, (0, 0), "{counted}");
+    }
+    // Even what was noted before is not listed now.
+    let listed = async |user: &User| {
+        let page = user.get("/notifications").await.ok();
+        page["notifications"].as_array().unwrap().len()
+    };
+    assert_eq!(listed(&bob).await, 1);
+    assert_eq!(listed(&carol).await, 3);
+    // What is said of the room is for everybody.
+    let tombstone = json!({"body": "moved", "replacement_room": "!x:localhost"});
+    let path = format!("/rooms/{}/state/m.room.tombstone", encode(&room));
+    alice.put(&path, tombstone).await.ok();
+    server.counted().await;
+    assert_eq!(unread(&bob, &room).await, (3, 1));
+    // A follower that reads the room anew knows it as well.
+    server.restart().await;
+    alice.send(&room, "hello").await;
+    server.counted().await;
+    assert_eq!(unread(&bob, &room).await, (3, 1));
+    ignore(&bob, &[]).await;
+    server.counted().await;
+    alice.send(&room, "welcome").await;
+    server.counted().await;
+    assert_eq!(unread(&bob, &room).await, (4, 1));
+    // Who comes brings a list along.
+    let dora = server.user("dora").await;
+    ignore(&dora, &[&alice]).await;
+    dora.join(&room).await.ok();
+    server.counted().await;
+    alice.send(&room, "welcome, dora").await;
+    bob.send(&room, "welcome, dora").await;
+    server.counted().await;
+    assert_eq!(unread(&dora, &room).await, (1, 0));
 }

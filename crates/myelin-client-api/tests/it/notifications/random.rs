@@ -1,5 +1,5 @@
 //! Random histories of messages, mentions, edits, reactions, redactions, threads, subscriptions to
-//! them, receipts, rule changes, leaves and returns, and months after which what is of no use any
+//! them, receipts, rule changes, users ignored, leaves and returns, and months after which what is of no use any
 //! more is deleted: whenever it is looked, the counts are those of a recount of everything by the
 //! letter. A failure names the seed.
 
@@ -61,6 +61,8 @@ struct Rules {
     keyword: bool,
     /// Threads are silent to which the user has not subscribed.
     only_subscribed: bool,
+    /// The user with this index is ignored.
+    ignored: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -153,6 +155,7 @@ async fn case(server: &TestServer, seeds: std::ops::Range<u64>) {
         server.counted().await;
         story.compare().await;
         for user in 0..users.len() {
+            story.ignore(user, None).await;
             story.set_rules(user, Rules::default()).await;
         }
         subscribed_once = story.subscribed_once;
@@ -171,7 +174,7 @@ impl Story<'_> {
         if !self.readers[user].joined {
             return self.come(user).await;
         }
-        match self.chance.below(23) {
+        match self.chance.below(24) {
             0..8 => self.say(user).await,
             8..11 => self.answer(user).await,
             11..15 => self.read(user).await,
@@ -182,10 +185,16 @@ impl Story<'_> {
                     silent: self.chance.below(2) == 0,
                     keyword: self.chance.below(2) == 0,
                     only_subscribed: self.chance.below(2) == 0,
+                    ignored: self.rules[user].ignored,
                 };
                 self.set_rules(user, rules).await;
             }
             19..22 => self.subscribe(user).await,
+            22 => {
+                let other = self.chance.below(2 * self.users.len());
+                let other = (other < self.users.len()).then_some(other);
+                self.ignore(user, other).await;
+            }
             _ if user > 0 => {
                 self.users[user].leave(&self.room).await.ok();
                 self.note(String::new(), user, (Kind::Other, MAIN));
@@ -320,6 +329,16 @@ impl Story<'_> {
         self.changed = true;
     }
 
+    /// Ignores one of the others, or nobody.
+    async fn ignore(&mut self, user: usize, other: Option<usize>) {
+        // Whom a user ignored when something was said is not kept.
+        self.server.counted().await;
+        let others = other.map(|other| &self.users[other]);
+        super::ignore(&self.users[user], others.as_slice()).await;
+        self.rules[user].ignored = other;
+        self.changed = true;
+    }
+
     /// Subscribes to a thread, or to what could become one; or ends that.
     async fn subscribe(&mut self, user: usize) {
         let Some(root) = self.some_event(|event| event.thread == MAIN && event.is_message()) else {
@@ -423,7 +442,7 @@ impl Story<'_> {
 fn outcome(event: &Event, user: usize) -> (bool, bool) {
     let rules = event.rules[user];
     match event.kind {
-        _ if rules.nothing => (false, false),
+        _ if rules.nothing || rules.ignored == Some(event.sender) => (false, false),
         Kind::Mention(named) if named == user => (true, true),
         Kind::Reaction | Kind::Edit | Kind::Other => (false, false),
         Kind::Cake if rules.keyword => (true, true),
