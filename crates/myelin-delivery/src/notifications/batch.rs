@@ -16,6 +16,8 @@ pub(super) struct Batch {
     pub(super) forgets: bool,
     /// Users and rooms whose join it notes.
     pub(super) joined: BTreeSet<(i64, i64)>,
+    /// Rooms of which it says how far they are counted, or how somebody counts there.
+    pub(super) stands: BTreeSet<i64>,
     /// Rooms about whose events it says something.
     pub(super) counted: BTreeSet<i64>,
 }

@@ -248,6 +248,7 @@ impl Follower {
             .await?;
         state.evaluated = event.room_order;
         self.batch.counted.insert(event.room);
+        self.batch.stands.insert(event.room);
         self.batch.add(1, |writes| {
             notifications::put_evaluated(writes, event.room, event.room_order);
         });
@@ -306,6 +307,6 @@ impl Follower {
             entry.kind,
             LogKind::Event | LogKind::Membership | LogKind::PushRules
         );
-        is_wanted || self.ignored.is_change(entry)
+        is_wanted || self.ignored.may_be_change(entry)
     }
 }

@@ -25,22 +25,22 @@ pub(super) type IgnoredUsers = Arc<BTreeSet<OwnedUserId>>;
 /// Lists that were read, each once, in however many rooms its user is.
 #[derive(Debug)]
 pub(super) struct IgnoreLists {
-    /// Under which number users keep them.
-    key: i64,
+    /// Under which number users keep them; None: as far as is known, nobody does.
+    key: Option<i64>,
     lists: HashMap<Bytes, IgnoredUsers>,
 }
 
 impl IgnoreLists {
     pub(super) async fn new(store: &Store) -> StoreResult<Self> {
         Ok(Self {
-            key: Key::intern(store, None, IGNORED_USER_LIST).await?.number,
+            key: Key::find(store, None, IGNORED_USER_LIST).await?,
             lists: HashMap::new(),
         })
     }
 
-    /// Whether an entry of the log says that somebody has another list.
-    pub(super) fn is_change(&self, entry: &LogEntry) -> bool {
-        entry.kind == LogKind::AccountData && entry.reference == self.key
+    /// Whether an entry of the log may say that somebody has another list.
+    pub(super) fn may_be_change(&self, entry: &LogEntry) -> bool {
+        entry.kind == LogKind::AccountData && self.key.is_none_or(|key| entry.reference == key)
     }
 
     /// Whom these users ignore; those who ignore nobody are left out.
@@ -49,7 +49,10 @@ impl IgnoreLists {
         read: &mut Read,
         users: &[i64],
     ) -> StoreResult<BTreeMap<i64, IgnoredUsers>> {
-        let found = account_data::list_of_users(read, users, self.key).await?;
+        let Some(key) = self.key else {
+            return Ok(BTreeMap::new());
+        };
+        let found = account_data::list_of_users(read, users, key).await?;
         let lists = found
             .into_iter()
             .map(|(user, content)| (user, self.parse(content)));
@@ -72,6 +75,13 @@ impl IgnoreLists {
 impl Follower {
     /// A user ignores others than before.
     pub(super) async fn pass_ignored(&mut self, entry: &LogEntry) -> StoreResult<()> {
+        if self.ignored.key.is_none() {
+            // The first list may be this one.
+            self.ignored.key = Key::find(&self.store, None, IGNORED_USER_LIST).await?;
+        }
+        if self.ignored.key != Some(entry.reference) {
+            return Ok(());
+        }
         let user = entry.subject;
         let mut lists = self.ignored.of(&mut self.store.read(), &[user]).await?;
         let list = lists.remove(&user);

@@ -22,10 +22,12 @@ impl Follower {
         entry: &LogEntry,
         event: &StoredEvent,
     ) -> StoreResult<RoomState> {
-        // What is known of the room is read from what is written.
-        self.flush().await?;
-        let mut read = self.store.read();
         let room = event.room;
+        // What is known of the room is read from what is written.
+        if self.batch.forgets || self.batch.stands.contains(&room) {
+            self.flush().await?;
+        }
+        let mut read = self.store.read();
         let mut members = Vec::new();
         for found in notifications::list_members(&mut read, room, event.room_order).await? {
             // Who has moved since then may have been there, or not.
@@ -139,6 +141,7 @@ impl Follower {
                 room_order,
                 follows,
             };
+            self.batch.stands.insert(room);
             self.batch
                 .add(1, |writes| notifications::put_mode(writes, room, mode));
         }
@@ -184,6 +187,7 @@ impl Follower {
                 room_order: counted.evaluated,
                 follows,
             };
+            self.batch.stands.insert(counted.room);
             self.batch.add(1, |writes| {
                 notifications::put_mode(writes, counted.room, mode);
             });
