@@ -107,12 +107,12 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
-                () = store.live().beyond(self.read_to) => self.step().await?,
                 _ = ticks.tick() => {
                     if let Some(began_ms) = self.purge_if_due().await? {
                         progress.purged_ms.send_replace(began_ms);
                     }
                 }
+                () = store.live().beyond(self.read_to) => self.step().await?,
             }
             progress.passed.send_replace(self.read_to);
             let now_ms = self.now_ms();
