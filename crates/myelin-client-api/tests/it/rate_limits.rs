@@ -59,6 +59,16 @@ async fn each_limited_endpoint_refuses_and_recovers(server: &TestServer) {
             &post,
             "/_matrix/client/v1/delayed_events/0/restart".to_owned(),
         ),
+        (&get, "/_matrix/client/v1/delayed_events".to_owned()),
+        (&get, "/_matrix/client/v1/delayed_events/0".to_owned()),
+        (
+            &get,
+            "/_matrix/client/unstable/org.matrix.msc4140/delayed_events".to_owned(),
+        ),
+        (
+            &get,
+            "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/0".to_owned(),
+        ),
         (&post, format!("/join/{}", encode(&room))),
         (&post, format!("{in_room}/join")),
         (&post, format!("{in_room}/invite")),

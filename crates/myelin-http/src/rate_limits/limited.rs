@@ -47,6 +47,10 @@ const LIMITED: &[(Kind, Method, &str)] = &[
         POST,
         "/org.matrix.msc4140/delayed_events/{}/send",
     ),
+    (Kind::Other, GET, "/delayed_events"),
+    (Kind::Other, GET, "/delayed_events/{}"),
+    (Kind::Other, GET, "/org.matrix.msc4140/delayed_events"),
+    (Kind::Other, GET, "/org.matrix.msc4140/delayed_events/{}"),
     (Kind::Joins, POST, "/join/{}"),
     (Kind::Joins, PUT, "/join/{}/{}"),
     (Kind::Joins, POST, "/rooms/{}/join"),
@@ -63,7 +67,7 @@ const LIMITED: &[(Kind, Method, &str)] = &[
 ];
 
 /// What a request of the client-server API counts as; None: it is not limited. What changes
-/// nothing is not, for it is bounded by what a client can take in.
+/// nothing is not, for it is bounded by what a client can take in, unless a specification says so.
 pub(crate) fn limited(parts: &Parts) -> Option<Limited> {
     let matched = parts.extensions.get::<MatchedPath>();
     let pattern = matched.map_or(parts.uri.path(), MatchedPath::as_str);
