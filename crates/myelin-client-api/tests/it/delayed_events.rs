@@ -19,6 +19,8 @@ three_modes!(
     whoever_has_left_sends_nothing,
     whoever_may_not_speak_any_more_sends_nothing,
     who_is_logged_out_has_still_said_it,
+    whoever_is_gone_for_good_sends_nothing,
+    a_message_redacts_itself,
     odd_delays_are_refused,
     odd_events_are_refused,
     only_so_many_wait_at_a_time,
@@ -321,6 +323,40 @@ async fn who_is_logged_out_has_still_said_it(server: &TestServer) {
     bob.post("/logout", json!({})).await.ok();
     server.clock().advance(10 * SECOND);
     wait_until("it is sent", async || sent(&alice, &room).await == [1]).await;
+}
+
+async fn whoever_is_gone_for_good_sends_nothing(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await.ok();
+    delay(&bob, &room, 10, 1).await;
+    change_account(server, &bob.id, |account| {
+        account.deactivated_ms = Some(1);
+    })
+    .await;
+    let later = delay(&alice, &room, 10, 2).await;
+    ended(server, &alice, &later).await;
+    assert_eq!(sent(&alice, &room).await, [2]);
+}
+
+/// The proposal's first example: the redaction is what is sent later.
+async fn a_message_redacts_itself(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event_id = alice.send(&room, "for your eyes only").await;
+    let path = format!("/rooms/{}/delayed_event/m.room.redaction/1", encode(&room));
+    let body = json!({"delay_ms": 10_000, "content": {"redacts": event_id, "reason": "burnt"}});
+    let id = text(&alice.put(&path, body).await.ok(), "delay_id");
+    let path = format!("/rooms/{}/event/{}", encode(&room), encode(&event_id));
+    let before = alice.get(&path).await.ok();
+    assert_eq!(before["content"]["body"], "for your eyes only");
+    let one = ended(server, &alice, &id).await;
+    let event = alice.get(&path).await.ok();
+    assert_eq!(event["content"], json!({}));
+    let because = &event["unsigned"]["redacted_because"];
+    assert_eq!(because["event_id"], one["event_id"]);
+    assert_eq!(because["content"]["reason"], "burnt");
 }
 
 async fn odd_delays_are_refused(server: &TestServer) {
