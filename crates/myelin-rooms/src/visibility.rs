@@ -11,7 +11,7 @@ use myelin_core::membership::Membership;
 use myelin_store::{
     Read, StoreError, StoreResult, departures,
     events::{self, StoredEvent},
-    memberships, rooms,
+    memberships, rooms, sticky_events,
 };
 use ruma::{EventId, RoomId, UserId};
 
@@ -143,8 +143,7 @@ impl Rooms {
         let Some(mut view) = self.view_by_number(read, event.room, user).await? else {
             return Ok(None);
         };
-        let shown = self.visible(read, &mut view, vec![event]).await?;
-        Ok(shown.into_iter().next())
+        self.show_one(read, &mut view, event).await
     }
 
     /// The event with this id of a room, if there is one that the user may see, and what the user may
@@ -161,8 +160,25 @@ impl Rooms {
         let Some(event) = find_in_room(read, view.room, event_id.as_str()).await? else {
             return Ok(None);
         };
-        let shown = self.visible(read, &mut view, vec![event]).await?;
-        Ok(shown.into_iter().next().map(|event| (view, event)))
+        let shown = self.show_one(read, &mut view, event).await?;
+        Ok(shown.map(|event| (view, event)))
+    }
+
+    /// An event that was asked for by its id, if the view shows it. What is sticky members may see
+    /// whatever the history's visibility is, as `/sync` tells them of it.
+    async fn show_one(
+        &self,
+        read: &mut Read,
+        view: &mut RoomView,
+        event: StoredEvent,
+    ) -> StoreResult<Option<VisibleEvent>> {
+        let shown = self.visible(read, view, vec![event.clone()]).await?;
+        if !shown.is_empty() || view.standing != Standing::Member {
+            return Ok(shown.into_iter().next());
+        }
+        let sticky = sticky_events::list(read, &[event.event], self.now_ms()).await?;
+        let is_shown = !sticky.is_empty();
+        Ok(is_shown.then(|| view.show_whatever_rules(event)))
     }
 
     /// The event nearest to a time, at it or after it (`forward`), or at it or before it, that the

@@ -3,6 +3,7 @@
 use axum::response::Response as HttpResponse;
 use myelin_http::{Client, MatrixError, Raw, ruma_response};
 use myelin_rooms::Backfilled;
+use myelin_store::events::Status;
 use ruma::api::client::context::get_context::v3::Response;
 
 use crate::{
@@ -31,6 +32,8 @@ pub(crate) async fn get_context(
         .visible_event_in(&mut read, &client.user, (&room_id, &event_id))
         .await?;
     let not_found = || MatrixError::not_found("Event not found.");
+    // One that the room refuses may be shown as sticky, but stands beside nothing.
+    let found = found.filter(|(_, found)| found.event.status == Status::Accepted);
     let (mut view, event) = found.ok_or_else(not_found)?;
     let around = (limit, &filter);
     let mut context = api

@@ -167,6 +167,17 @@ impl RoomView {
         })
     }
 
+    /// An event that the user may see whatever the rules say. The state before it must have been
+    /// learnt.
+    pub(super) fn show_whatever_rules(&self, event: StoredEvent) -> VisibleEvent {
+        let before = self.moments.get(&event.root_before);
+        VisibleEvent {
+            membership: before.map_or(Membership::Leave, |before| before.membership),
+            shows_before: false,
+            event,
+        }
+    }
+
     /// The five rules of the specification. Who is joined now, or was joined later than the event,
     /// has joined "at any point after the event was sent" or was joined then.
     fn allows(&self, at: Moment, room_order: i64) -> bool {
