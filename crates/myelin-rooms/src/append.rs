@@ -6,6 +6,7 @@ mod invitation;
 mod member_profile;
 pub(crate) mod redaction;
 mod relation;
+mod sticky;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::{
     auth_graph,
     numbers::EventNumbers,
     open_room::OpenRoom,
-    sticky::TakenAs,
+    sticky::{SHOWN_MAX, TakenAs},
 };
 
 /// Why an event did not enter a room.
@@ -63,6 +64,12 @@ pub enum AppendError {
     /// The delayed event that it was to come from has been sent, cancelled or restarted meanwhile.
     #[error("the delayed event has been changed meanwhile")]
     DelayedEventChanged,
+    /// Its sender has as many sticky events in the room as may be.
+    #[error("you have {SHOWN_MAX} new sticky events in this room, which is the most there can be")]
+    TooManySticky {
+        /// When there may be another.
+        retry_after_ms: u64,
+    },
     /// The room's policy server has not signed it.
     #[error("{0}")]
     Policy(Box<PolicyError>),
@@ -111,7 +118,8 @@ pub(crate) struct Draft<'a> {
 }
 
 impl OpenRoom<'_> {
-    /// The state event in place, if the draft would only repeat what its sender has said there.
+    /// The state event in place, if the draft would only repeat what its sender has said there. What is
+    /// to be sticky is said anew: it would not be otherwise, or not for as long.
     pub(crate) async fn standing(
         &mut self,
         draft: &Draft<'_>,
@@ -119,6 +127,9 @@ impl OpenRoom<'_> {
         let Some(state_key) = draft.numbers.state_key else {
             return Ok(None);
         };
+        if draft.options.sticky_ms.unwrap_or_default() > 0 {
+            return Ok(None);
+        }
         let event_type = draft.numbers.event_type;
         let found = if event_type == TYPE_MEMBER {
             self.member(state_key).await?
@@ -143,6 +154,7 @@ impl OpenRoom<'_> {
         draft: &Draft<'_>,
     ) -> Result<(Arc<Event>, i64), AppendError> {
         self.check_delayed(draft).await?;
+        self.check_sticky(draft).await?;
         self.check_invitation(draft).await?;
         self.check_relation(draft).await?;
         let content = self.with_profile(draft).await?;
@@ -238,7 +250,7 @@ impl OpenRoom<'_> {
         log_event(&mut self.writes, head, number);
         deliver(self.rooms, head, &mut self.writes, (&event, number));
         self.end_delayed(draft, number);
-        self.note_sticky(&stored, TakenAs::Own).await?;
+        self.note_sticky(&stored, TakenAs::Accepted).await?;
         self.take_along_late(&[stored]).await?;
         Ok((event, number))
     }

@@ -28,6 +28,8 @@ pub(crate) struct OpenRoom<'a> {
     pub(crate) invites_all: bool,
     /// The redactions of whose jobs the set leaves one behind already.
     pub(crate) taking_along: BTreeSet<i64>,
+    /// The set leaves the job behind that judges sticky events anew.
+    pub(crate) judges_sticky: bool,
     /// The head is ahead of what is queued.
     pub(crate) changed: bool,
 }
@@ -62,6 +64,7 @@ impl Rooms {
             writes: WriteSet::new(),
             invites_all: false,
             taking_along: BTreeSet::new(),
+            judges_sticky: false,
             changed: false,
         }))
     }
@@ -101,6 +104,7 @@ impl Rooms {
             writes: WriteSet::new(),
             invites_all: false,
             taking_along: BTreeSet::new(),
+            judges_sticky: false,
             changed: false,
         })
     }

@@ -45,6 +45,7 @@ impl<'a> OpenRoom<'a> {
     ) -> Result<Appended<'a>, AppendError> {
         self = self.queue_changes().await?;
         self.check_delayed(draft).await?;
+        self.check_sticky(draft).await?;
         self.check_invitation(draft).await?;
         self.check_relation(draft).await?;
         let (mut event, mut content) = self.build_whole(draft).await?;

@@ -46,8 +46,8 @@ pub enum JobKind {
     SendGuestsAway = 3,
     /// Redact what relates to a redacted event; the subject is the number of the redaction.
     RedactRelated = 4,
-    /// Judge sticky events anew that a room has refused; the subject is the room, the cursor the
-    /// number of the event by which the room was moved when it was last done.
+    /// Show sticky events that wait: a room has refused them so far, or their senders had too many.
+    /// The subject is the room, the cursor the number of the event by which the room was moved when it was last done.
     JudgeSticky = 5,
 }
 

@@ -48,6 +48,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     ),
     (32, include_str!("../migrations/0032_delayed_events.sql")),
     (33, include_str!("../migrations/0033_sticky_events.sql")),
+    (35, include_str!("../migrations/0035_sticky_bounds.sql")),
     (
         34,
         include_str!("../migrations/0034_notifications_purge.sql"),

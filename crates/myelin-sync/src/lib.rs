@@ -43,7 +43,7 @@ pub use relations::{Related, Relating};
 pub use render::{Audience, Notes, ShownEvent, write_shown};
 pub use sync_events::{DeviceLists, StateForm, SyncAnswer, SyncRequest};
 pub use threads::Threads;
-pub use token::{RoomToken, StreamToken, Token, TokenError};
+pub use token::{RoomToken, StickyPlace, StreamToken, Token, TokenError};
 pub use walk::Direction;
 
 use crate::{sync_events::SentMembers, watch::UserWatch};

@@ -25,11 +25,7 @@ mod summary;
 mod timeline;
 mod to_device;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use myelin_accounts::ignored_users;
 use myelin_store::StoreResult;
@@ -47,6 +43,7 @@ pub(crate) use members::SentMembers;
 use ephemeral::TypingNews;
 use news::News;
 use poll::Poll;
+use sticky::StickyNews;
 use to_device::ToDeviceNews;
 
 /// Longest wait, whatever the client asks for: proxies in between rarely wait longer.
@@ -91,8 +88,9 @@ impl Syncs {
         let watch = self.watch(request.viewer.user).await?;
         loop {
             let mark = watch.mark();
+            let with_joined = since.sticky.is_some();
             let news = self
-                .news(request.viewer.user, since.position, false)
+                .news(request.viewer.user, since.position, with_joined)
                 .await?;
             let mut answer = self.answer(request, since, news).await?;
             if answer.has_content().await? || Instant::now() >= deadline {
@@ -136,7 +134,8 @@ impl Syncs {
     ) -> StoreResult<SyncAnswer> {
         let asks = (request.viewer.user, &request.filter.room.ephemeral);
         let typing = self.typing_news(asks, since, &mut news).await?;
-        let ignored = if news.is_empty() && !request.full_state {
+        let has_rest = since.sticky.is_some() || request.full_state;
+        let ignored = if news.is_empty() && !has_rest {
             BTreeSet::new()
         } else {
             self.ignored(request).await?
@@ -206,7 +205,7 @@ impl Syncs {
             presence,
             to_device,
             keys,
-            sticky: BTreeMap::new(),
+            sticky: StickyNews::default(),
             now_ms: self.rooms.server().now_ms(),
         })
     }

@@ -3,7 +3,8 @@
 use std::{fmt, str::FromStr};
 
 /// A position in the log, with those of what is not logged or lags behind: everything up to it was
-/// seen. Printed as `s39_18_0`, and as `s39_18_0_35` where messages to the device came with it.
+/// seen. Printed as `s39_18_0`, as `s39_18_0_35` where messages to the device came with it, and as
+/// `s39_18_0_0_21_20_30` where there were too many sticky events for one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamToken {
     /// The position in the log.
@@ -16,6 +17,23 @@ pub struct StreamToken {
     /// The position in the log up to which messages to the device were shown that are not known to
     /// have arrived; 0: all that had waited up to `position` have.
     pub to_device: i64,
+    /// Which sticky events were shown; None: all up to `position`.
+    pub sticky: Option<StickyPlace>,
+}
+
+/// Where among sticky events a client has arrived that could not be shown all of them at once. To a
+/// user they come in the order of the positions at which they came about: at which the event was told
+/// of, or at which the user joined its room, whichever is later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StickyPlace {
+    /// The position at which the last one that was shown came about.
+    pub came: i64,
+    /// The position at which it was told of: a room that the user joined has many that came about
+    /// at once.
+    pub told: i64,
+    /// The position up to which the client knew the rooms that it was in when this began: what was
+    /// told of in these came about then.
+    pub begun: i64,
 }
 
 impl StreamToken {
@@ -26,6 +44,7 @@ impl StreamToken {
             presence: 0,
             typing: 0,
             to_device: 0,
+            sticky: None,
         }
     }
 }
@@ -68,11 +87,15 @@ impl fmt::Display for StreamToken {
             presence,
             typing,
             to_device,
+            sticky,
         } = self;
         write!(f, "s{position}_{presence}_{typing}")?;
-        match to_device {
-            0 => Ok(()),
-            shown => write!(f, "_{shown}"),
+        match (to_device, sticky) {
+            (0, None) => Ok(()),
+            (shown, None) => write!(f, "_{shown}"),
+            (shown, Some(StickyPlace { came, told, begun })) => {
+                write!(f, "_{shown}_{came}_{told}_{begun}")
+            }
         }
     }
 }
@@ -99,6 +122,11 @@ impl FromStr for Token {
                 presence: lag(0),
                 typing: lag(1),
                 to_device: lag(2),
+                sticky: (lags.len() >= 6).then(|| StickyPlace {
+                    came: lag(3),
+                    told: lag(4),
+                    begun: lag(5),
+                }),
             }));
         }
         let place = place.strip_prefix('t').ok_or_else(invalid)?;
@@ -140,6 +168,7 @@ mod tests {
             presence: 18,
             typing: 0,
             to_device: 0,
+            sticky: None,
         };
         assert_eq!(stream.to_string(), "s39_18_0", "the guide's own token");
         assert_eq!("s39_18_0".parse(), Ok(stream));
@@ -151,6 +180,17 @@ mod tests {
         };
         assert_eq!(with_messages.to_string(), "s39_18_0_35");
         assert_eq!("s39_18_0_35".parse(), Ok(with_messages));
+        for token in [stream, with_messages] {
+            let with_rest = StreamToken {
+                sticky: Some(StickyPlace {
+                    came: 21,
+                    told: 20,
+                    begun: 0,
+                }),
+                ..token
+            };
+            assert_eq!(with_rest.to_string().parse(), Ok(with_rest));
+        }
         for before in [12, 0, -12] {
             let room = RoomToken { depth: 5, before };
             assert_eq!(room.to_string().parse(), Ok(Token::Room(room)));

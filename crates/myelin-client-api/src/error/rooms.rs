@@ -60,6 +60,14 @@ fn append(error: AppendError) -> MatrixError {
             ErrorCode::Unknown,
             format!("{error}."),
         ),
+        AppendError::TooManySticky { retry_after_ms } => MatrixError {
+            retry_after_ms: Some(retry_after_ms),
+            ..MatrixError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::LimitExceeded,
+                format!("{error}."),
+            )
+        },
         AppendError::UnknownTarget(_) => MatrixError::not_found(format!("{error}.")),
         AppendError::Invalid(EventError::Json(error)) => json(error),
         AppendError::Invalid(error) => MatrixError::bad_json(format!("{error}.")),

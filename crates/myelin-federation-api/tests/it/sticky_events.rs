@@ -14,6 +14,8 @@ three_modes!(
     what_comes_from_elsewhere_is_sticky,
     its_sender_cannot_make_it_last,
     what_was_refused_is_shown_when_the_room_has_changed,
+    too_many_of_one_sender_wait,
+    what_is_read_back_is_sticky,
 );
 
 three_modes_federated!(whoever_comes_later_is_sent_what_is_sticky);
@@ -114,6 +116,8 @@ async fn what_was_refused_is_shown_when_the_room_has_changed(server: &TestServer
     }
     let answer = sync(&alice, &since).await;
     assert!(sticky(&answer, room.id.as_str()).is_empty());
+    let event = format!("/rooms/{room_path}/event/{}", encode(&refused[0]));
+    alice.get(&event).await.refused(404, "M_NOT_FOUND");
     alice
         .send(room.id.as_str(), "a change that changes nothing")
         .await;
@@ -145,6 +149,10 @@ async fn what_was_refused_is_shown_when_the_room_has_changed(server: &TestServer
         let answer = sync(&alice, since).await;
         assert_eq!(sticky(&answer, room.id.as_str()), [&*refused[0]]);
     }
+    let event = alice.get(&event).await.ok();
+    assert_eq!(event["event_id"], refused[0]);
+    let context = format!("/rooms/{room_path}/context/{}", encode(&refused[0]));
+    alice.get(&context).await.refused(404, "M_NOT_FOUND");
     let page = alice
         .messages(room.id.as_str(), "dir=b&limit=100")
         .await
@@ -154,6 +162,91 @@ async fn what_was_refused_is_shown_when_the_room_has_changed(server: &TestServer
         events.iter().all(|event| event["type"] != KIND),
         "it has no place in the room"
     );
+}
+
+/// What was said before this server came is sticky as well once it is known, if the room as it is now
+/// allows it.
+async fn what_is_read_back_is_sticky(server: &TestServer) {
+    let peer = Peer::start(server.network(), "peer.example");
+    let mut room = PeerRoom::create(&peer, "11", "bob");
+    let bob = room.user("bob");
+    let eve = room.user("eve");
+    let member = |membership: &str| json!({"membership": membership});
+    room.set(&eve, "m.room.member", eve.as_str(), member("join"));
+    let of_eve = PeerEvent {
+        sticky_ms: Some(MINUTES_MS),
+        ..PeerEvent::new(&eve, KIND, json!({}))
+    };
+    room.append(of_eve);
+    let event = stick(&mut room, (None, MINUTES_MS));
+    stick(&mut room, (Some(server.now_ms() - 600_000), MINUTES_MS));
+    room.set(&bob, "m.room.member", eve.as_str(), member("ban"));
+    room.message(&bob, "late");
+    let alice = server.user("alice").await;
+    let _hosted = room.clone().serve();
+    let path = format!("/join/{}?via=peer.example", encode(room.id.as_str()));
+    alice.post(&path, json!({})).await.ok();
+    let since = text(&alice.sync(None).await, "next_batch");
+    assert!(sticky(&sync(&alice, &since).await, room.id.as_str()).is_empty());
+    let page = alice
+        .messages(room.id.as_str(), "dir=b&limit=100")
+        .await
+        .ok();
+    let events = page["chunk"].as_array().unwrap();
+    let found = events.iter().filter(|event| event["type"] == KIND);
+    assert_eq!(found.count(), 3, "{page}");
+    server
+        .wait_while_time_passes("it is shown", async || {
+            !sticky(&sync(&alice, &since).await, room.id.as_str()).is_empty()
+        })
+        .await;
+    for since in [&*since, ""] {
+        let answer = sync(&alice, since).await;
+        assert_eq!(sticky(&answer, room.id.as_str()), [event.event_id.as_str()]);
+    }
+}
+
+/// Option B of the proposal's "Rate limits": nothing is refused, so no other event of a transaction is
+/// sent again, but what is too much is shown later.
+async fn too_many_of_one_sender_wait(server: &TestServer) {
+    let (alice, mut room) = room_with_bob(server).await;
+    let hour_ms = 3_600_000;
+    let mut all = Vec::new();
+    for _ in 0..103 {
+        let event = stick(&mut room, (None, hour_ms));
+        room.receive(server, &event).await;
+        all.push(event.event_id.to_string());
+    }
+    let query = format!("org.matrix.msc4354.sticky_duration_ms={hour_ms}");
+    let path = format!("/rooms/{}/send/{KIND}/1?{query}", encode(room.id.as_str()));
+    let other = text(&alice.put(&path, json!({})).await.ok(), "event_id");
+    let mut since = String::new();
+    let mut told = async || {
+        let mut told = Vec::new();
+        loop {
+            let answer = sync(&alice, &since).await;
+            since = text(&answer, "next_batch");
+            let new = sticky(&answer, room.id.as_str());
+            if new.is_empty() {
+                return told;
+            }
+            told.extend(new);
+        }
+    };
+    let held = all.split_off(100);
+    all.push(other);
+    assert_eq!(told().await, all, "what others send is not held back");
+    server.clock().advance(Duration::from_mins(9));
+    assert!(told().await.is_empty());
+    server.clock().advance(Duration::from_mins(1));
+    let mut late = Vec::new();
+    wait_until("the others are shown", async || {
+        server.clock().advance(Duration::from_secs(1));
+        late.extend(told().await);
+        late.len() >= held.len()
+    })
+    .await;
+    assert_eq!(late, held, "in their order");
 }
 
 async fn whoever_comes_later_is_sent_what_is_sticky(here: &TestServer, there: &TestServer) {

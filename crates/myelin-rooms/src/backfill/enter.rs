@@ -23,6 +23,7 @@ use crate::{
     advance::{NewRow, newest},
     open_room::OpenRoom,
     receive::Place,
+    sticky::TakenAs,
 };
 
 /// Ids of missing events that a gap remembers: those of the newest events come first.
@@ -177,6 +178,9 @@ impl OpenRoom<'_> {
         for ((judged, _), row) in entered.iter().zip(&rows) {
             let before = judged.piece.stored.as_ref().map(|stored| stored.status);
             self.write_event(row, before);
+            if row.status == Status::Accepted {
+                self.note_sticky(row, TakenAs::History).await?;
+            }
         }
         self.take_along_late(&rows).await?;
         let inside: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();

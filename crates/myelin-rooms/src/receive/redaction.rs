@@ -21,7 +21,7 @@ impl OpenRoom<'_> {
     ) -> Result<(), ReceiveError> {
         self.apply_early_redactions(&mut stored).await?;
         self.write_event(&stored, known_as);
-        self.note_sticky(&stored, TakenAs::Received).await?;
+        self.note_sticky(&stored, TakenAs::Accepted).await?;
         self.take_along_late(&[stored]).await?;
         Ok(())
     }

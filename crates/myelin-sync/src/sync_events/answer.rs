@@ -42,7 +42,7 @@ impl SyncAnswer {
             .sent_members
             .begin(&poll.request.viewer, poll.position);
         let mut read = syncs.store.read();
-        poll.sticky = syncs.sticky_news(&poll, &mut read, &all.rooms).await?;
+        poll.sticky = syncs.all_sticky(&poll, &mut read, &all.rooms).await?;
         let data = syncs
             .global_account_data(&poll, &mut read, (None, true))
             .await?;
@@ -52,6 +52,7 @@ impl SyncAnswer {
     /// An answer about what is new.
     pub(super) async fn news(syncs: &Syncs, mut poll: Poll, mut news: News) -> StoreResult<Self> {
         let mut read = syncs.store.read();
+        poll.sticky = syncs.sticky_news(&poll, &mut read, &news).await?;
         let mut planned = syncs.plan_news(&poll, &mut read, &mut news).await?;
         let mut changed = (Some(&news.account_data[..]), news.push_rules);
         if poll.request.full_state {
@@ -59,7 +60,7 @@ impl SyncAnswer {
             syncs.add_known(&poll, &mut read, known).await?;
             changed = (None, true);
         }
-        poll.sticky = syncs.sticky_news(&poll, &mut read, &planned).await?;
+        poll.sticky.add_to(&mut planned);
         let data = syncs.global_account_data(&poll, &mut read, changed).await?;
         Ok(Self::new(syncs, poll, (planned, &data)))
     }

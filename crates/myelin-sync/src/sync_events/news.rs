@@ -79,6 +79,8 @@ pub(super) struct OwnChange {
     pub(super) membership: Membership,
     /// The number of the member event.
     pub(super) event: i64,
+    /// The position at which that was.
+    pub(super) pos: i64,
 }
 
 impl Syncs {
@@ -139,6 +141,13 @@ impl Syncs {
 }
 
 impl News {
+    /// What these entries tell a user.
+    pub(super) fn of(user: i64, entries: &[LogEntry]) -> Self {
+        let mut news = Self::default();
+        news.take_all(user, entries);
+        news
+    }
+
     /// Whether nothing happened.
     pub(super) fn is_empty(&self) -> bool {
         self.rooms.is_empty()
@@ -189,7 +198,11 @@ impl News {
             LogKind::Membership => {
                 if let Some((membership, event)) = own_membership(entry) {
                     let own = self.own.entry(entry.reference).or_default();
-                    own.push(OwnChange { membership, event });
+                    own.push(OwnChange {
+                        membership,
+                        event,
+                        pos: entry.pos,
+                    });
                 }
             }
             LogKind::AccountData => {

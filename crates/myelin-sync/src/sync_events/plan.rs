@@ -46,6 +46,15 @@ pub(super) struct AllRooms {
 }
 
 impl Planned {
+    /// A room that the client knows, and of which there may be nothing new.
+    pub(super) fn known(room: i64) -> Self {
+        let part = Part::Joined {
+            known: Known::All,
+            news: Some(RoomNews::default()),
+        };
+        Self::new(room, part)
+    }
+
     fn new(room: i64, part: Part) -> Self {
         let section = match part {
             Part::Joined { .. } => Section::Join,

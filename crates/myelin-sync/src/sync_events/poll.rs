@@ -1,14 +1,14 @@
 //! What stays the same through one answer.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use myelin_store::{StoreResult, events::StoredEvent, sticky_events::StickyEvent};
+use myelin_store::{StoreResult, events::StoredEvent};
 use ruma::{OwnedUserId, UserId};
 
-use super::{KeyNews, SyncRequest, ephemeral::TypingNews, style::Style, to_device::ToDeviceNews};
+use super::{
+    KeyNews, SyncRequest, ephemeral::TypingNews, sticky::StickyNews, style::Style,
+    to_device::ToDeviceNews,
+};
 use crate::{Notes, ShownEvent, StreamToken, presence::PresenceNews, watch::UserWatch};
 
 /// An answer's request, and where in the log it begins and ends.
@@ -30,8 +30,8 @@ pub(super) struct Poll {
     pub(super) to_device: ToDeviceNews,
     /// What is new about keys.
     pub(super) keys: KeyNews,
-    /// Sticky events, by room: those that are new to the client.
-    pub(super) sticky: BTreeMap<i64, Vec<StickyEvent>>,
+    /// The sticky events that are new to the client.
+    pub(super) sticky: StickyNews,
     pub(super) now_ms: u64,
 }
 
@@ -53,6 +53,7 @@ impl Poll {
             presence: self.presence.next,
             typing: self.typing.next,
             to_device: self.to_device.next,
+            sticky: self.sticky.place,
         }
     }
 

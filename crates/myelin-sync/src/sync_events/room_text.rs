@@ -5,18 +5,18 @@ use std::fmt::Write;
 use myelin_store::{
     Read, StoreResult, events,
     notifications::{MAIN, Sums},
-    sticky_events::StickyEvent,
+    sticky_events::ShownSticky,
 };
 use ruma::RoomId;
 
-use super::{news::RoomNews, poll::Poll, room::Part, state::Known, sticky, timeline::Timeline};
+use super::{news::RoomNews, poll::Poll, room::Part, state::Known, timeline::Timeline};
 use crate::{StreamToken, Syncs, initial::place_before, render::quoted};
 
 /// State events that are read and written at once.
 const SLICE: usize = 200;
 
 /// A room in the making. All but the state is written at once; a large state follows in slices, and
-/// then what is sticky.
+/// then what is sticky, of which an answer has not much.
 #[derive(Debug)]
 pub(super) struct RoomText {
     /// What is written so far: `"ROOM":{…`.
@@ -26,10 +26,8 @@ pub(super) struct RoomText {
     /// Whether a state event was written.
     has_state: bool,
     /// The sticky events still to be written.
-    sticky: Vec<StickyEvent>,
-    /// Whether their section has begun, and whether one was written.
-    has_sticky: Option<bool>,
-    /// What comes after the state.
+    sticky: Vec<ShownSticky>,
+    /// What comes after these.
     end: &'static str,
 }
 
@@ -40,7 +38,6 @@ impl RoomText {
             state: Vec::new(),
             has_state: false,
             sticky: Vec::new(),
-            has_sticky: None,
             end: "",
         }
     }
@@ -55,7 +52,6 @@ impl RoomText {
             state,
             has_state: false,
             sticky: Vec::new(),
-            has_sticky: None,
             end: "]}}",
         }
     }
@@ -65,7 +61,7 @@ impl RoomText {
         self.state.is_empty() && self.sticky.is_empty()
     }
 
-    /// What comes after the state.
+    /// What comes after all that.
     pub(super) fn end(&self) -> &'static str {
         self.end
     }
@@ -109,7 +105,7 @@ impl Syncs {
         }
     }
 
-    /// Writes the next slice of a room's state, or of its sticky events.
+    /// Writes the next slice of a room's state, or its sticky events.
     pub(super) async fn write_slice(
         &self,
         poll: &Poll,
@@ -119,14 +115,10 @@ impl Syncs {
         if !room.state.is_empty() {
             return self.write_state_slice(poll, read, room).await;
         }
-        if room.has_sticky.is_none() {
-            room.text.push_str(r#"]},"msc4354_sticky":{"events":["#);
-        }
-        let rest = room.sticky.split_off(room.sticky.len().min(SLICE));
-        let slice = std::mem::replace(&mut room.sticky, rest);
-        let begun = (&mut room.text, &*slice, room.has_sticky.unwrap_or_default());
-        room.has_sticky = Some(self.write_sticky(poll, read, begun).await?);
-        Ok(())
+        room.text.push_str(r#"]},"msc4354_sticky":{"events":["#);
+        let sticky = std::mem::take(&mut room.sticky);
+        self.write_sticky(poll, read, (&mut room.text, &sticky))
+            .await
     }
 
     /// Writes the next slice of a room's state.
@@ -182,7 +174,7 @@ impl Syncs {
         let _ = write!(text, r#","ephemeral":{{"events":[{ephemeral}]}}"#);
         self.write_unread(poll, read, (&mut text, room, room_id))
             .await?;
-        let beside = sticky::beside(poll, room, &told.timeline);
+        let beside = poll.sticky.beside(room, &told.timeline);
         let has_sticky = !beside.is_empty();
         let mut room = RoomText::with_state(poll, text, told.state);
         room.sticky = beside;
