@@ -4,6 +4,10 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,6 +36,24 @@ pub fn silent_after(said: impl Into<Bytes>) -> Body {
         pause: Duration::ZERO,
         waits: None,
         ends: false,
+    })
+}
+
+/// A body that says this once it is let go, and then ends.
+pub fn held_until(let_go: Arc<AtomicBool>, said: impl Into<Bytes>) -> Body {
+    let mut said = Some(said.into());
+    let next = move || {
+        if let_go.load(Ordering::SeqCst) {
+            said.take()
+        } else {
+            Some(Bytes::new())
+        }
+    };
+    Body::new(Pieces {
+        next: Box::new(next),
+        pause: Duration::from_millis(5),
+        waits: None,
+        ends: true,
     })
 }
 

@@ -29,7 +29,7 @@ mod user;
 mod wait;
 
 pub use answer::{Answer, Measured, encode, text};
-pub use bodies::{dripping, in_pieces, silent_after};
+pub use bodies::{dripping, held_until, in_pieces, silent_after};
 pub use cost::least_cost;
 pub use coverage::Coverage;
 pub use crowd::{crowded_room, fill_room, make_accounts};

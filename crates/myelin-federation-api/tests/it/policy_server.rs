@@ -1,5 +1,6 @@
 //! Rooms that use a policy server (spec: "Policy Servers"), which the tests play.
 
+mod later_events;
 mod own_events;
 mod received_events;
 
