@@ -3,7 +3,7 @@
 //! One node at a time counts, by lease. It asks the push rules about each event once for every set
 //! of rules that members of the room have in common, and once more for whom the event names. What
 //! most are notified of is one row, however many they are. Who sends waits for none of this, and
-//! who syncs counts the few newest events by themselves, with the same rules. What was noted long ago
+//! who asks looks at the few newest events by themselves, with the same rules. What was noted long ago
 //! and is of no use any more it deletes.
 
 mod ask;

@@ -25,7 +25,7 @@ pub use exceptions::{
 };
 pub use members::{
     CountedRoom, Member, Mode, delete_of_member, find_join, list_counted_rooms, list_members,
-    list_modes, put_mode, raise_mark,
+    list_modes, list_pending_rooms, put_mode, raise_mark,
 };
 pub use purge::{
     ModePlace, OldException, OldestOfThread, delete_event, delete_mode, delete_thread,

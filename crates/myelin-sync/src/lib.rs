@@ -12,6 +12,7 @@ mod initial;
 mod messages;
 mod new_events;
 mod notifications;
+mod pending;
 mod places;
 mod presence;
 mod relations;

@@ -17,6 +17,8 @@ use crate::{Syncs, TokenError, unread::ReadState};
 
 /// Rows of a room that are read at once.
 const CHUNK: i64 = 100;
+/// When that was noted which nobody has noted yet.
+const PENDING_MS: i64 = i64::MAX;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,7 @@ pub struct Notification {
     pub actions: String,
     /// Whether the user has read it.
     pub is_read: bool,
-    /// When it was noted.
+    /// When it was noted; now, where that is still to be done.
     pub noted_ms: i64,
 }
 
@@ -112,6 +114,15 @@ struct Place<'a> {
     joined: i64,
     /// What was noted before that is listed no more.
     kept_from_ms: i64,
+    /// Up to which place rows are read: what comes after is looked at itself.
+    counted: i64,
+}
+
+impl NotificationsRequest {
+    /// Whether what nobody has noted yet belongs to the page.
+    fn reaches_pending(&self) -> bool {
+        self.from.is_none_or(|from| from.noted_ms == PENDING_MS)
+    }
 }
 
 impl Syncs {
@@ -132,6 +143,10 @@ impl Syncs {
         for (room, newest) in notifications::list_newest(&mut read, request.user, last_ms).await? {
             let known = rooms.entry(room).or_default();
             *known = newest.max(*known);
+        }
+        if request.reaches_pending() {
+            let pending = notifications::list_pending_rooms(&mut read, request.user).await?;
+            rooms.extend(pending.into_iter().map(|room| (room, PENDING_MS)));
         }
         let ignored = self.ignored_numbers(&mut read, request.user).await?;
         let kept_from_ms = self.kept_from_ms();
@@ -176,16 +191,25 @@ impl Syncs {
         (room, ignored): (i64, &BTreeSet<i64>),
     ) -> StoreResult<Vec<(NotificationsToken, Notification)>> {
         let standing = notifications::find_standing(read, request.user, room).await?;
-        let joined = standing.absent_until();
+        let (mut pending, mut counted) = (Vec::new(), i64::MAX);
+        if request.reaches_pending() && standing.newest > standing.evaluated {
+            pending = self.pending(read, room, standing.evaluated).await?;
+            counted = standing.evaluated;
+        }
         let place = Place {
             request,
             room,
-            state: ReadState::new(&standing),
-            joined,
+            state: self
+                .read_state(read, request.user, (&standing, &pending))
+                .await?,
+            joined: standing.absent_until(),
             kept_from_ms: self.kept_from_ms(),
+            counted,
         };
         let room_id = self.rooms.room_id(room).await?;
-        let mut notified = Vec::new();
+        let mut notified = self
+            .not_yet_noted(read, &place, (&room_id, &pending))
+            .await?;
         let mut before = Some(place.start());
         while let Some(at) = before {
             let (found, next) = place.chunk(read, at).await?;
@@ -202,6 +226,37 @@ impl Syncs {
             before = next.filter(|_| notified.len() <= request.limit);
         }
         Ok(notified)
+    }
+
+    /// What the user is notified of in the newest events of a room.
+    async fn not_yet_noted(
+        &self,
+        read: &mut Read,
+        place: &Place<'_>,
+        (room_id, pending): (&OwnedRoomId, &[StoredEvent]),
+    ) -> StoreResult<Vec<(NotificationsToken, Notification)>> {
+        let of = (place.request.user, &**room_id);
+        let notifying = self.notifying(read, of, (place.joined, pending)).await?;
+        let now_ms = self.rooms.server().now_ms().cast_signed();
+        let notified = notifying.into_iter().map(|notifying| {
+            let room_order = notifying.event.room_order;
+            let notification = Notification {
+                event: notifying.event.clone(),
+                room_id: room_id.clone(),
+                actions: notifying.actions.json.clone(),
+                is_read: room_order <= place.state.of(&notifying.thread),
+                noted_ms: now_ms,
+            };
+            let at = place.at(room_order, PENDING_MS);
+            (notifying.actions.highlight, at, notification)
+        });
+        let request = place.request;
+        let wanted = notified.filter(|(highlight, at, _)| {
+            (*highlight || !request.only_highlights) && request.from.is_none_or(|from| *at < from)
+        });
+        Ok(wanted
+            .map(|(_, at, notification)| (at, notification))
+            .collect())
     }
 
     fn kept_from_ms(&self) -> i64 {
@@ -298,7 +353,10 @@ impl Place<'_> {
             actions: Actions::Json(own.actions),
         });
         let mut found: Vec<Found> = most.chain(own).collect();
-        found.retain(|found| found.at.room_order >= from && found.at.noted_ms >= self.kept_from_ms);
+        found.retain(|found| {
+            let (room_order, noted_ms) = (found.at.room_order, found.at.noted_ms);
+            room_order >= from && room_order <= self.counted && noted_ms >= self.kept_from_ms
+        });
         found.sort_by_key(|found| std::cmp::Reverse(found.at));
         // What stands before what is too old is no younger, but for the jumps of a clock.
         let end = end.filter(|_| end_ms >= Some(self.kept_from_ms));

@@ -6,25 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use myelin_accounts::{get_push_rules, ignored_users};
-use myelin_core::{
-    push::{CompiledRules, Reader},
-    trie::TYPE_MEMBER,
-};
-use myelin_rooms::Asks;
+use myelin_core::trie::TYPE_MEMBER;
 use myelin_store::{
     Read, StoreResult,
-    events::{self, StoredEvent},
-    notifications::{self, Before, MAIN, Sums, Unread, UnreadRow},
-    thread_subscriptions,
+    events::StoredEvent,
+    notifications::{self, Before, Sums, Unread, UnreadRow},
 };
-use ruma::{RoomId, UserId};
+use ruma::RoomId;
 
-use crate::Syncs;
-
-/// Most events that are looked at because nobody has counted them yet. If there are more, clients
-/// are told again once they are counted.
-const PENDING_MAX: i64 = 100;
+use crate::{Syncs, pending::Notifying};
 
 /// Unread messages that notify, by thread.
 pub(crate) type UnreadThreads = BTreeMap<String, Sums>;
@@ -41,7 +31,7 @@ pub(crate) struct ReadState {
 }
 
 impl ReadState {
-    pub(crate) fn new(standing: &notifications::Standing) -> Self {
+    fn new(standing: &notifications::Standing) -> Self {
         let mut state = Self {
             whole: standing.absent_until(),
             threads: BTreeMap::new(),
@@ -105,24 +95,12 @@ impl Syncs {
         (room, room_id): (i64, &RoomId),
     ) -> StoreResult<UnreadThreads> {
         let standing = notifications::find_standing(read, user, room).await?;
-        let mut state = ReadState::new(&standing);
         let pending = if standing.newest > standing.evaluated {
-            events::list_from(read, room, standing.evaluated + 1, PENDING_MAX).await?
+            self.pending(read, room, standing.evaluated).await?
         } else {
             Vec::new()
         };
-        let mut said = Vec::new();
-        for event in &pending {
-            if event.sender == user && event.event_type != TYPE_MEMBER {
-                said.push((
-                    self.rooms.thread_of_event(read, event).await?,
-                    event.room_order,
-                ));
-            }
-        }
-        for (thread, room_order) in said {
-            state.raise(&thread, room_order);
-        }
+        let state = self.read_state(read, user, (&standing, &pending)).await?;
         let place = (user, room);
         let mut threads = counted(read, place, (&state, standing.evaluated)).await?;
         if !pending.is_empty() {
@@ -139,6 +117,23 @@ impl Syncs {
         Ok(threads)
     }
 
+    /// How far a user has read a room, by what the user has said in these events, too.
+    pub(crate) async fn read_state(
+        &self,
+        read: &mut Read,
+        user: i64,
+        (standing, pending): (&notifications::Standing, &[StoredEvent]),
+    ) -> StoreResult<ReadState> {
+        let mut state = ReadState::new(standing);
+        for event in pending {
+            if event.sender == user && event.event_type != TYPE_MEMBER {
+                let thread = self.rooms.thread_of_event(read, event).await?;
+                state.raise(&thread, event.room_order);
+            }
+        }
+        Ok(state)
+    }
+
     /// Adds what the follower has not come to yet.
     async fn add_pending(
         &self,
@@ -148,53 +143,24 @@ impl Syncs {
         (pending, evaluated): (&[StoredEvent], i64),
     ) -> StoreResult<()> {
         let redaction = self.store.find_interned(b"m.room.redaction").await?;
-        let ignored = ignored_users(&self.store, read, user).await?;
-        let changed = get_push_rules(read, user).await?;
-        let rules = CompiledRules::new(&changed);
-        let names = self.store.interned(&[user]).await?;
-        let user_id = names.first().map(|name| String::from_utf8_lossy(name));
-        let display_name = if rules.reads_display_name() {
-            self.rooms.display_name(read, room, user).await?
-        } else {
-            None
-        };
-        let reader = Reader {
-            user_id: user_id.as_deref().unwrap_or_default(),
-            display_name: display_name.as_deref(),
-        };
         for event in pending {
-            let target = if Some(event.event_type) == redaction {
-                self.rooms.redacted_event(read, event).await?
-            } else {
-                None
-            };
+            if Some(event.event_type) != redaction {
+                continue;
+            }
+            let target = self.rooms.redacted_event(read, event).await?;
             if let Some(target) = target.filter(|target| target.room_order <= evaluated) {
                 let place = (user, room, target.room_order);
                 take_back(read, place, (state, threads)).await?;
             }
-            if event.sender == user || event.redaction.is_some() || event.room_order <= state.whole
-            {
-                continue;
-            }
-            let mut asked = self.rooms.ask_rules_about(read, event, room_id).await?;
-            let sender = <&UserId>::try_from(asked.event.sender());
-            if event.state_key.is_none() && sender.is_ok_and(|sender| ignored.contains(sender)) {
-                continue;
-            }
-            let subscribed = match &asked.thread {
-                Some(thread) => thread_subscriptions::find(read, user, (room, thread)).await?,
-                None => thread_subscriptions::Standing::default(),
-            };
-            let asks = Asks {
-                rules: &rules,
-                reader: Some(reader),
-                subscribed: subscribed.subscription.is_some(),
-            };
-            let actions = self.rooms.verdict(read, &mut asked, asks).await?;
-            let Some(actions) = actions.filter(|actions| actions.notify) else {
-                continue;
-            };
-            let thread = asked.thread.unwrap_or_else(|| MAIN.to_owned());
+        }
+        let of = (user, room_id);
+        let notifying = self.notifying(read, of, (state.whole, pending)).await?;
+        for Notifying {
+            event,
+            thread,
+            actions,
+        } in notifying
+        {
             if event.room_order > state.of(&thread) {
                 let sums = threads.entry(thread).or_default();
                 sums.notify += 1;

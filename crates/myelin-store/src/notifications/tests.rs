@@ -298,6 +298,8 @@ async fn rooms_are_counted_up_to_a_place_and_in_a_mode() {
         };
         let rooms = list_counted_rooms(&mut read, 3).await.unwrap();
         assert_eq!(rooms, [counted(0, true)]);
+        assert_eq!(list_pending_rooms(&mut read, 3).await.unwrap(), [1]);
+        assert!(list_pending_rooms(&mut read, 4).await.unwrap().is_empty());
         assert_eq!(find_evaluated(&mut read, 1).await.unwrap(), 0);
         let mode = |room_order, follows| Mode {
             user: 3,
@@ -312,7 +314,10 @@ async fn rooms_are_counted_up_to_a_place_and_in_a_mode() {
         .await;
         let rooms = list_counted_rooms(&mut read, 3).await.unwrap();
         assert_eq!(rooms, [counted(6, false)]);
-        assert_eq!(find_evaluated(&mut read, 1).await.unwrap(), 6);
+        assert_eq!(list_pending_rooms(&mut read, 3).await.unwrap(), [1]);
+        commit(&nodes.one, |writes| put_evaluated(writes, 1, 9)).await;
+        assert!(list_pending_rooms(&mut read, 3).await.unwrap().is_empty());
+        assert_eq!(find_evaluated(&mut read, 1).await.unwrap(), 9);
         let left = list_counted_rooms(&mut read, 4).await.unwrap();
         assert_eq!(left, []);
         nodes.close().await;

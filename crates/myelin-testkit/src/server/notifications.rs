@@ -27,6 +27,18 @@ impl TestServer {
         .await;
     }
 
+    /// Counts no more notifications, until the server is started anew.
+    pub async fn stop_counting(&self) {
+        let nodes = self.nodes.all();
+        for node in nodes.iter() {
+            node.counting.abort();
+        }
+        wait_until("nobody counts notifications", async || {
+            nodes.iter().all(|node| node.counting.is_finished())
+        })
+        .await;
+    }
+
     /// Lets a month pass, and waits until what is of no use any more of the notifications before
     /// it is deleted.
     pub async fn notifications_purged(&self) {

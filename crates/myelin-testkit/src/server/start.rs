@@ -100,7 +100,7 @@ impl TestServer {
         background.spawn(async move { delivery.run(shutdown.begun()).await });
         let notifications = Notifications::new(&rooms);
         let (follower, shutdown) = (notifications.clone(), app.shutdown.clone());
-        background.spawn(async move { follower.run(shutdown.begun()).await });
+        let counting = background.spawn(async move { follower.run(shutdown.begun()).await });
         let tools = myelin_client_api::admin_router(api.clone());
         let federation = FederationApi {
             app: app.clone(),
@@ -116,6 +116,7 @@ impl TestServer {
             app,
             rooms,
             notifications,
+            counting,
             router,
             background,
             driver: Mutex::new(driver),

@@ -9,6 +9,7 @@ use crate::covers;
 three_modes!(
     notifications_are_listed,
     pages_follow_each_other,
+    what_nobody_has_counted_yet_is_listed,
     only_highlights_are_listed,
     invitations_notify,
     what_is_not_ours_is_not_listed,
@@ -89,6 +90,45 @@ async fn pages_follow_each_other(server: &TestServer) {
     found.sort();
     sent.sort();
     assert_eq!(found, sent);
+}
+
+async fn what_nobody_has_counted_yet_is_listed(server: &TestServer) {
+    let (alice, bob, room) = room_of_two(server).await;
+    let first = alice.send(&room, "one").await;
+    server.counted().await;
+    server.stop_counting().await;
+    let read = alice.send(&room, "two").await;
+    bob.send(&room, "mine").await;
+    let gone = alice.send(&room, "gone").await;
+    redact(&alice, &room, &gone).await;
+    let mentioned = send_content(&alice, &room, "a", mention(&bob)).await;
+    let other = alice.create_public_room().await;
+    bob.join(&other).await.ok();
+    let elsewhere = alice.send(&other, "three").await;
+    let page = list(&bob, "").await;
+    let listed = page["notifications"].as_array().unwrap();
+    let is_read = |id: &String| {
+        let mut found = listed.iter().filter(|one| one["event"]["event_id"] == **id);
+        let one = found.next().expect("it is listed");
+        assert_eq!(found.next(), None, "it is listed once");
+        one["read"].as_bool().unwrap()
+    };
+    let all = [&first, &read, &mentioned, &elsewhere];
+    assert_eq!(listed.len(), all.len());
+    assert_eq!(all.map(is_read), [true, true, false, false]);
+    assert_eq!(ids(&list(&bob, "?only=highlight").await), [mentioned]);
+    // One by one, they come in the same order.
+    let mut one_by_one = Vec::new();
+    let mut query = "?limit=1".to_owned();
+    loop {
+        let next = list(&bob, &query).await;
+        one_by_one.extend(ids(&next));
+        let Some(token) = next["next_token"].as_str() else {
+            break;
+        };
+        query = format!("?limit=1&from={token}");
+    }
+    assert_eq!(one_by_one, ids(&page));
 }
 
 async fn only_highlights_are_listed(server: &TestServer) {
