@@ -81,7 +81,7 @@ pub use mutual_rooms::MutualRooms;
 pub use notify::{AskedEvent, Asks};
 pub use policy::PolicyError;
 pub use receipts::{MarkRead, NewReceipt, ReceiptError};
-pub use receive::{Outcome, ReceiveError, Transaction};
+pub use receive::{Outcome, ReceiveError, TakeTransactionError, Transaction};
 pub use report::{MakeReport, ReportError, ReportOf};
 pub use resolution::{Pending, ResolveError, Resolved};
 pub use send::{RedactEvent, SendError, SendEvent};

@@ -35,7 +35,7 @@ use crate::{
 
 pub(crate) use inbox::Place;
 pub(crate) use place::has_place;
-pub use transaction::Transaction;
+pub use transaction::{TakeTransactionError, Transaction};
 
 /// What became of an event that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]

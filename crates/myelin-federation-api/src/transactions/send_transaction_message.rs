@@ -3,10 +3,11 @@
 //! Read by hand: what is wrong with one PDU or EDU must not spoil the others.
 
 use axum::{body::Body, response::Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use myelin_core::transaction::{self, TransactionError};
 use myelin_http::{MatrixError, Peer, Raw};
-use myelin_rooms::Transaction;
+use myelin_rooms::{TakeTransactionError, Transaction};
+use ruma::api::error::ErrorCode;
 
 use crate::FederationApi;
 
@@ -42,8 +43,23 @@ pub(crate) async fn send_transaction_message(
         edus: &sent.edus,
     };
     let taken = api.rooms.take_transaction(transaction).await;
-    let mut response = Response::new(Body::from(taken.map_err(MatrixError::internal)?));
+    let mut response = Response::new(Body::from(taken.map_err(not_taken)?));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(response)
+}
+
+fn not_taken(error: TakeTransactionError) -> MatrixError {
+    let message = format!("{error}.");
+    match error {
+        TakeTransactionError::TooMuch { retry_after_ms } => MatrixError {
+            retry_after_ms: Some(retry_after_ms),
+            ..MatrixError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::LimitExceeded,
+                message,
+            )
+        },
+        TakeTransactionError::Store(error) => error.into(),
+    }
 }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use myelin_core::{
     event::{self, Event},
+    sticky,
     transaction::{claimed_id, room_of},
 };
 use myelin_store::{
@@ -24,6 +25,8 @@ use crate::Rooms;
 /// Events of one room by one server that may wait to be worked off; a server that sends more is to
 /// wait itself, and no other with it.
 const WAITING_MAX: i64 = 1_000;
+/// When a server that has too much here may come with the same again.
+const RETRY_AFTER_MS: u64 = 30_000;
 
 /// What another server sends at once.
 #[derive(Debug)]
@@ -36,6 +39,22 @@ pub struct Transaction<'a> {
     pub pdus: &'a [Box<RawValue>],
     /// What passes.
     pub edus: &'a [Box<RawValue>],
+}
+
+/// Why a transaction was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeTransactionError {
+    /// A sticky event in it has to wait, as too much of its sender's server does already. Of other
+    /// events the answer says so one by one; but what is sticky a server must send again (MSC4354,
+    /// "Rate limits"), and sends nothing again that was answered with 200.
+    #[error("too much waits to be worked off")]
+    TooMuch {
+        /// When it may be sent again.
+        retry_after_ms: u64,
+    },
+    /// The database failed.
+    #[error("the transaction could not be stored")]
+    Store(#[from] StoreError),
 }
 
 /// What a transaction is answered with.
@@ -56,13 +75,34 @@ struct Fate {
 struct Target {
     room: i64,
     version: RoomVersionId,
-    refused: Option<&'static str>,
+    refused: Option<Refused>,
+}
+
+/// Why nothing is taken for a room.
+#[derive(Clone, Copy)]
+enum Refused {
+    /// The room's list of servers is against it.
+    KeptOut,
+    /// Too much waits already.
+    ForNow,
+}
+
+impl Refused {
+    fn message(self) -> &'static str {
+        match self {
+            Self::KeptOut => "the room keeps your server out",
+            Self::ForNow => "too much waits to be worked off; send it again later",
+        }
+    }
 }
 
 impl Rooms {
     /// Takes in a transaction and gives the answer, a JSON object, once everything is durable. A
     /// repetition is answered as it was the first time, and does nothing else.
-    pub async fn take_transaction(&self, transaction: Transaction<'_>) -> StoreResult<Bytes> {
+    pub async fn take_transaction(
+        &self,
+        transaction: Transaction<'_>,
+    ) -> Result<Bytes, TakeTransactionError> {
         let origin = self.store.intern(&[transaction.origin.as_bytes()]).await?;
         let origin = *origin
             .first()
@@ -72,13 +112,14 @@ impl Rooms {
         if let Some(answer) = received_transactions::find(&mut read, origin, key.1).await? {
             return Ok(answer);
         }
-        for edu in transaction.edus {
-            self.receive_edu(transaction.origin, edu).await?;
-        }
         let mut writes = WriteSet::new();
+        // First, because nothing of what has to come again takes effect.
         let answer = self
             .take_pdus(&mut read, &mut writes, origin, &transaction)
             .await?;
+        for edu in transaction.edus {
+            self.receive_edu(transaction.origin, edu).await?;
+        }
         let answer = serde_json::to_vec(&answer).map_err(|_| StoreError::Malformed {
             table: "received_transactions",
             reason: "an answer cannot be written",
@@ -90,8 +131,8 @@ impl Rooms {
             // The same transaction came twice at once; the other one was quicker.
             Err(StoreError::Conflict) => received_transactions::find(&mut read, origin, key.1)
                 .await?
-                .ok_or(StoreError::Contended),
-            Err(error) => Err(error),
+                .ok_or(StoreError::Contended.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -101,7 +142,7 @@ impl Rooms {
         writes: &mut WriteSet,
         origin: i64,
         transaction: &Transaction<'_>,
-    ) -> StoreResult<Answer> {
+    ) -> Result<Answer, TakeTransactionError> {
         let mut targets: HashMap<OwnedRoomId, Option<Target>> = HashMap::new();
         let mut answer = Answer::default();
         let now_ms = self.server.now_ms().cast_signed();
@@ -133,12 +174,18 @@ impl Rooms {
                     continue;
                 }
             };
-            if target.refused.is_none() {
-                inbox::put(writes, &received(&target, origin, &event, (now_ms, place)));
-            }
-            let fate = Fate {
-                error: target.refused,
+            let error = match target.refused {
+                None => {
+                    inbox::put(writes, &received(&target, origin, &event, (now_ms, place)));
+                    None
+                }
+                Some(Refused::ForNow) if is_sticky(&event, now_ms) => {
+                    let retry_after_ms = RETRY_AFTER_MS;
+                    return Err(TakeTransactionError::TooMuch { retry_after_ms });
+                }
+                Some(refused) => Some(refused.message()),
             };
+            let fate = Fate { error };
             answer.pdus.insert(event.event_id.to_string(), fate);
         }
         if !writes.is_empty() {
@@ -169,7 +216,7 @@ impl Rooms {
         let refused = if self.row_lets_server(read, &row, origin).await? {
             refused_for_now(read, (room, origin_number)).await?
         } else {
-            Some("the room keeps your server out")
+            Some(Refused::KeptOut)
         };
         Ok(Some(Target {
             room,
@@ -229,10 +276,15 @@ fn received(
 async fn refused_for_now(
     read: &mut Read,
     (room, origin): (i64, i64),
-) -> StoreResult<Option<&'static str>> {
+) -> StoreResult<Option<Refused>> {
     let waiting = inbox::count(read, room, origin, WAITING_MAX).await?;
-    let is_too_much = waiting >= WAITING_MAX;
-    Ok(is_too_much.then_some("too much waits to be worked off; send it again later"))
+    Ok((waiting >= WAITING_MAX).then_some(Refused::ForNow))
+}
+
+fn is_sticky(event: &Event, now_ms: i64) -> bool {
+    let now_ms = now_ms.unsigned_abs();
+    let until_ms = sticky::until_ms(&event.json, event.origin_server_ts, now_ms);
+    until_ms.is_some_and(|until_ms| until_ms > now_ms)
 }
 
 /// The answer names events by their ids, so only one that says its own can be told of.

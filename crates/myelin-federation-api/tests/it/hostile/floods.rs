@@ -84,6 +84,20 @@ async fn a_flood_fills_only_its_own_part_of_the_inbox(server: &TestServer) {
     }
     assert_eq!(refused, 100);
     assert_eq!(waiting(server, &scene).await, 1_000);
+    // What is sticky must come again, and with it all that came along (MSC4354).
+    let user = scene.liar.user("mallory");
+    let sticky = |duration_ms| {
+        let event = PeerEvent::text(&user, "sticky");
+        let sticky_ms = Some(duration_ms);
+        pdu(&scene.liar.make(PeerEvent { sticky_ms, ..event }))
+    };
+    let pdus = vec![homeless(&scene.liar, 2_000), sticky(60_000)];
+    let answer = scene.liar.peer.transaction(server, pdus, Vec::new()).await;
+    assert_eq!(answer.body["retry_after_ms"], 30_000);
+    answer.refused(429, "M_LIMIT_EXCEEDED");
+    let over = vec![sticky(0)];
+    let answer = scene.liar.peer.transaction(server, over, Vec::new()).await;
+    assert_eq!(answer.ok()["pdus"].as_object().unwrap().len(), 1);
     // The honest one finds room.
     scene.is_heard(server).await;
     assert!(asked(&scene.liar.peer, MISSING) < 10);
