@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     notifications::room_of_two,
-    relations::{edit, relate},
+    relations::{edit, react, relate, relate_with},
     remote::backfill::gaps::{miss, room_with_bob, wait_for},
 };
 
@@ -26,13 +26,14 @@ three_modes!(
     what_is_found_later_in_the_past_is_taken_along,
     what_is_said_here_later_is_taken_along,
     many_who_speak_at_once_later_are_heard_and_taken_along,
+    what_is_said_at_the_same_moment_is_taken_along,
     what_can_be_no_relation_is_not_taken_along,
     refuses_bad_lists,
 );
 
 /// More than two slices.
 const MANY: usize = 40;
-/// Who speak at the same moment: more than a use case is tried.
+/// Who speak at the same moment.
 const AT_ONCE: usize = 12;
 
 async fn redact(user: &User, room: &str, event: &str, body: Value) -> Answer {
@@ -43,6 +44,26 @@ async fn redact(user: &User, room: &str, event: &str, body: Value) -> Answer {
         user.new_txn_id()
     );
     user.put(&path, body).await
+}
+
+/// Makes a request as often as it takes: of many who write to a room at once on several nodes some
+/// are told to try again.
+async fn put_patiently(user: &User, path: &str, body: Value) -> String {
+    loop {
+        let answer = user.put(path, body.clone()).await;
+        if answer.status != 503 {
+            return text(&answer.ok(), "event_id");
+        }
+    }
+}
+
+/// The same, of a message that relates to an event.
+async fn relate_patiently(user: &User, room: &str, event: &str) -> String {
+    let relates_to = json!({"rel_type": "m.reference", "event_id": event});
+    let content = json!({"msgtype": "m.text", "body": "late", "m.relates_to": relates_to});
+    let txn = user.new_txn_id();
+    let path = format!("/rooms/{}/send/m.room.message/{txn}", encode(room));
+    put_patiently(user, &path, content).await
 }
 
 async fn shown(user: &User, room: &str, event: &str) -> Value {
@@ -135,8 +156,11 @@ async fn an_edit_of_an_edit_is_none(server: &TestServer) {
     let event = bob.send(&room, "hello").await;
     let first = edit(&bob, &room, &event, "one").await;
     let of_edit = edit(&bob, &room, &first, "two").await;
-    // Nor is one by somebody else, though alice may redact it.
+    // Nor is one by somebody else, though alice may redact it, nor one of another type.
     let of_others = edit(&alice, &room, &event, "three").await;
+    let content = || json!({"m.new_content": {"body": "four"}});
+    let as_sticker = (&*event, ("m.sticker", "m.replace"));
+    let as_sticker = relate_with(&bob, &room, as_sticker, content()).await;
     let body = json!({"with_rel_types": ["m.replace"]});
     redact(&alice, &room, &event, body.clone()).await.ok();
     is_done(server).await;
@@ -145,6 +169,7 @@ async fn an_edit_of_an_edit_is_none(server: &TestServer) {
         (&first, true),
         (&of_edit, false),
         (&of_others, false),
+        (&as_sticker, false),
     ];
     assert_redacted(&alice, &room, &events).await;
     // Asked for by itself it takes along nothing, not even what it edits.
@@ -155,6 +180,16 @@ async fn an_edit_of_an_edit_is_none(server: &TestServer) {
     is_done(server).await;
     let events = [(&*event, false), (&first, true), (&of_edit, false)];
     assert_redacted(&alice, &room, &events).await;
+    // State is not edited.
+    let topic = json!({"topic": "x"});
+    let topic = alice.set_state(&room, "m.room.topic", "", topic).await.ok();
+    let topic = text(&topic, "event_id");
+    let of_state = (&*topic, ("m.room.topic", "m.replace"));
+    let of_state = relate_with(&alice, &room, of_state, content()).await;
+    let body = json!({"with_rel_types": ["m.replace"]});
+    redact(&alice, &room, &topic, body).await.ok();
+    is_done(server).await;
+    assert_redacted(&alice, &room, &[(&topic, true), (&of_state, false)]).await;
 }
 
 async fn nothing_is_taken_along_unasked(server: &TestServer) {
@@ -361,12 +396,36 @@ async fn many_who_speak_at_once_later_are_heard_and_taken_along(server: &TestSer
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..AT_ONCE {
         let (alice, room, event) = (alice.clone(), room.clone(), event.clone());
-        tasks.spawn(async move { relate(&alice, &room, &event, "m.thread").await });
+        tasks.spawn(async move { relate_patiently(&alice, &room, &event).await });
     }
     let said = tasks.join_all().await;
     is_done(server).await;
     for said in &said {
         assert!(is_redacted(&alice, &room, said).await, "{said}");
+    }
+}
+
+async fn what_is_said_at_the_same_moment_is_taken_along(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let mut related = Vec::new();
+    for _ in 0..8 {
+        let event = alice.send(&room, "root").await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let (alice, room, event) = (alice.clone(), room.clone(), event.clone());
+            tasks.spawn(async move { relate_patiently(&alice, &room, &event).await });
+        }
+        let place = format!("{}/redact/{}", encode(&room), encode(&event));
+        let path = format!("/rooms/{place}/{}", alice.new_txn_id());
+        let body = json!({"with_rel_types": ["m.reference"]});
+        let redacted = put_patiently(&alice, &path, body);
+        let (said, _) = tokio::join!(tasks.join_all(), redacted);
+        related.extend(said);
+    }
+    is_done(server).await;
+    for related in &related {
+        assert!(is_redacted(&alice, &room, related).await, "{related}");
     }
 }
 
@@ -378,6 +437,8 @@ async fn what_can_be_no_relation_is_not_taken_along(server: &TestServer) {
     let root = alice.send(&room_id, "root").await;
     let event = relate(&alice, &room_id, &root, "m.reference").await;
     let edited = edit(&alice, &room_id, &root, "edited").await;
+    let reaction = react(&alice, &room_id, &root, "+1").await.ok();
+    let reaction = text(&reaction, "event_id");
     room.extremities = PeerRoom::of(&peer, &alice, &room_id).await.extremities;
     let mut said = Vec::new();
     for (parent, rel_type) in [
@@ -385,18 +446,20 @@ async fn what_can_be_no_relation_is_not_taken_along(server: &TestServer) {
         (&event, "m.annotation"),
         (&edited, "m.annotation"),
         (&edited, "m.reference"),
+        (&reaction, "m.annotation"),
     ] {
         let event = room.append(related((&room, "carol"), parent, rel_type));
         room.receive(server, &event).await;
         said.push(event.event_id.to_string());
     }
-    for redacted in [&event, &edited] {
+    for redacted in [&event, &edited, &reaction] {
         let body = json!({"with_rel_types": ["*"]});
         redact(&alice, &room_id, redacted, body).await.ok();
     }
     is_done(server).await;
-    // No thread starts from what relates to another event, and an edit is not annotated.
-    let events = [false, true, false, true];
+    // No thread starts from what relates to another event, and neither edits nor reactions are
+    // annotated.
+    let events = [false, true, false, true, false];
     let events: Vec<_> = said.iter().map(String::as_str).zip(events).collect();
     assert_redacted(&alice, &room_id, &events).await;
 }

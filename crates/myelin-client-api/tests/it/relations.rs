@@ -17,6 +17,7 @@ three_modes!(
     ignored_users_say_nothing,
     sync_bundles_only_what_is_limited,
     reactions_are_not_doubled,
+    of_equal_reactions_at_once_one_is_taken,
     messages_are_filtered_by_relations,
     who_left_is_told_what_was_said_until_then,
     who_came_back_is_told_of_nothing_that_is_hidden,
@@ -318,7 +319,34 @@ async fn reactions_are_not_doubled(server: &TestServer) {
     react(&alice, &room, &event, "-1").await.ok();
     react(&bob, &room, &event, "+1").await.ok();
     redact(&alice, &room, &text(&first, "event_id")).await;
-    react(&alice, &room, &event, "+1").await.ok();
+    // The same request again is no second reaction.
+    let path = format!("/rooms/{}/send/m.reaction/once", encode(&room));
+    let relates_to = json!({"rel_type": "m.annotation", "event_id": event, "key": "+1"});
+    let reaction = json!({"m.relates_to": relates_to});
+    let sent = alice.put(&path, reaction.clone()).await.ok();
+    assert_eq!(alice.put(&path, reaction).await.ok(), sent);
+}
+
+async fn of_equal_reactions_at_once_one_is_taken(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let event = alice.send(&room, "root").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (alice, room, event) = (alice.clone(), room.clone(), event.clone());
+        tasks.spawn(async move { react(&alice, &room, &event, "+1").await });
+    }
+    let mut taken = 0;
+    for answer in tasks.join_all().await {
+        if answer.status == 200 {
+            taken += 1;
+        } else {
+            answer.refused(400, "M_DUPLICATE_ANNOTATION");
+        }
+    }
+    assert_eq!(taken, 1);
+    let answer = get(&alice, &room, &event, "/m.annotation").await.ok();
+    assert_eq!(ids(&answer).len(), 1);
 }
 
 async fn messages_are_filtered_by_relations(server: &TestServer) {
@@ -357,6 +385,18 @@ async fn messages_are_filtered_by_relations(server: &TestServer) {
     assert_eq!(wanted(unstable).await, [&*reference]);
     let without = json!({"not_rel_types": ["m.reference"], "types": ["m.room.message"]});
     assert_eq!(wanted(without).await, [&*two, &*one]);
+    // So are timelines and what stands around an event.
+    let by = json!({"related_by_rel_types": ["m.reference"]});
+    let filter = encode(&json!({"room": {"timeline": by}}).to_string());
+    let synced = alice.get(&format!("/sync?filter={filter}")).await.ok();
+    let timeline = &synced["rooms"]["join"][&room]["timeline"];
+    assert_eq!(ids(&json!({"chunk": timeline["events"]})), [&*one]);
+    let filter = encode(&by.to_string());
+    let (around, path) = (encode(&two), encode(&room));
+    let path = format!("/rooms/{path}/context/{around}?filter={filter}");
+    let context = alice.get(&path).await.ok();
+    assert_eq!(ids(&json!({"chunk": context["events_before"]})), [&*one]);
+    assert!(context.get("events_after").is_none(), "{context}");
 }
 
 async fn who_left_is_told_what_was_said_until_then(server: &TestServer) {
@@ -456,7 +496,8 @@ pub(crate) async fn relate(user: &User, room: &str, event: &str, rel_type: &str)
     relate_with(user, room, (event, kinds), json!({})).await
 }
 
-async fn relate_with(
+/// The same of any type of event, with more in its content.
+pub(crate) async fn relate_with(
     user: &User,
     room: &str,
     (event, (kind, rel_type)): (&str, (&str, &str)),
@@ -476,7 +517,8 @@ pub(crate) async fn edit(user: &User, room: &str, event: &str, body: &str) -> St
     relate_with(user, room, (event, kinds), content).await
 }
 
-async fn react(user: &User, room: &str, event: &str, key: &str) -> Answer {
+/// Reacts to an event.
+pub(crate) async fn react(user: &User, room: &str, event: &str, key: &str) -> Answer {
     let relates_to = json!({"rel_type": "m.annotation", "event_id": event, "key": key});
     let content = json!({"m.relates_to": relates_to});
     let txn = user.new_txn_id();

@@ -308,6 +308,8 @@ async fn other_threads_are_silent_from_the_first_subscription_on(server: &TestSe
     let wanted_root = alice.send(&room, "wanted").await;
     let other_root = alice.send(&room, "other").await;
     let (wanted, other) = ((&*room, &*wanted_root), (&*room, &*other_root));
+    // What ends nothing is no first subscription.
+    unsubscribe(&bob, wanted).await;
     subscribe(&bob, wanted).await;
     let rule = format!("{RULES}.unsubscribed_thread");
     assert_eq!(bob.get(&rule).await.ok()["enabled"], true);

@@ -1,6 +1,8 @@
 //! `GET /_matrix/client/v1/rooms/{roomId}/threads`, and what is told of threads elsewhere.
 
-use myelin_testkit::{Answer, TestServer, User, encode, text, three_modes};
+use myelin_testkit::{
+    Answer, Peer, PeerEvent, PeerRoom, TestServer, User, encode, text, three_modes,
+};
 use serde_json::json;
 
 use crate::{
@@ -15,6 +17,7 @@ three_modes!(
     redactions_take_events_from_threads,
     ignored_users_are_left_out,
     no_thread_starts_inside_another,
+    what_another_server_tells_has_no_order,
     strangers_see_no_threads,
     refuses_bad_parameters,
 );
@@ -178,6 +181,47 @@ async fn no_thread_starts_inside_another(server: &TestServer) {
     relate(&alice, &room, "$unknown", "m.thread").await;
     let listed = get(&alice, &room, "").await.ok();
     assert_eq!(ids(&listed), [&*reply, &*root]);
+}
+
+async fn what_another_server_tells_has_no_order(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let peer = Peer::start(server.network(), "peer.example");
+    let room_id = alice.create_public_room().await;
+    let mut room = PeerRoom::joined(&peer, server, (&alice, &room_id), "carol").await;
+    let carol = room.user("carol");
+    let related = |rel_type: &str, event: &str| {
+        let relates_to = json!({"rel_type": rel_type, "event_id": event});
+        let content = json!({
+            "body": "related",
+            "m.new_content": {"body": "edited"},
+            "m.relates_to": relates_to,
+        });
+        PeerEvent::new(&carol, "m.room.message", content)
+    };
+    // The root comes last.
+    let root = room.make(PeerEvent::text(&carol, "root"));
+    let root_id = root.event_id.to_string();
+    let answer = room.append(related("m.thread", &root_id));
+    let edited = room.append(related("m.replace", &root_id));
+    let reference = room.append(related("m.reference", &root_id));
+    // What would be a thread inside another one is none.
+    let nested = room.append(related("m.thread", answer.event_id.as_str()));
+    for event in [&answer, &edited, &reference, &nested, &root] {
+        room.receive(server, event).await;
+    }
+    for shown in everywhere(&alice, &room_id, &root_id).await {
+        let bundle = relations(&shown);
+        let latest = &bundle["m.thread"]["latest_event"];
+        assert_eq!(latest["event_id"], answer.event_id.as_str(), "{shown}");
+        assert_eq!(bundle["m.thread"]["count"], 1);
+        assert_eq!(bundle["m.replace"]["event_id"], edited.event_id.as_str());
+        let chunk = json!([{"event_id": reference.event_id.as_str()}]);
+        assert_eq!(bundle["m.reference"]["chunk"], chunk);
+    }
+    for shown in everywhere(&alice, &room_id, answer.event_id.as_str()).await {
+        assert!(relations(&shown).is_null(), "{shown}");
+    }
+    assert_eq!(ids(&get(&alice, &room_id, "").await.ok()), [&*root_id]);
 }
 
 async fn strangers_see_no_threads(server: &TestServer) {
