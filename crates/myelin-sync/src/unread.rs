@@ -16,6 +16,9 @@ use ruma::RoomId;
 
 use crate::{Syncs, pending::Notifying};
 
+/// How often is read again what the follower has changed meanwhile.
+const TORN_MAX: usize = 8;
+
 /// Unread messages that notify, by thread.
 pub(crate) type UnreadThreads = BTreeMap<String, Sums>;
 
@@ -102,11 +105,27 @@ impl Syncs {
         };
         let state = self.read_state(read, user, (&standing, &pending)).await?;
         let place = (user, room);
+        let span = (&pending[..], standing.evaluated);
+        let mut less = self.taken_back(read, place, &state, span).await?;
         let mut threads = counted(read, place, (&state, standing.evaluated)).await?;
+        for _ in 0..TORN_MAX {
+            if less.is_empty() {
+                break;
+            }
+            // The follower may have taken back the same between the two reads.
+            let again = self.taken_back(read, place, &state, span).await?;
+            if again == less {
+                break;
+            }
+            less = again;
+            threads = counted(read, place, (&state, standing.evaluated)).await?;
+        }
+        for (thread, less) in less {
+            add(&mut threads, thread, less);
+        }
         if !pending.is_empty() {
-            let place = (user, room, room_id);
-            let span = (&pending[..], standing.evaluated);
-            self.add_pending(read, place, (&state, &mut threads), span)
+            let of = (user, room_id);
+            self.add_pending(read, of, (&state, &mut threads), &pending)
                 .await?;
         }
         threads.retain(|_, sums| {
@@ -134,14 +153,18 @@ impl Syncs {
         Ok(state)
     }
 
-    /// Adds what the follower has not come to yet.
-    async fn add_pending(
+    /// What the follower has counted and not yet taken back of what these events redact.
+    async fn taken_back(
         &self,
         read: &mut Read,
-        (user, room, room_id): (i64, i64, &RoomId),
-        (state, threads): (&ReadState, &mut UnreadThreads),
+        (user, room): (i64, i64),
+        state: &ReadState,
         (pending, evaluated): (&[StoredEvent], i64),
-    ) -> StoreResult<()> {
+    ) -> StoreResult<UnreadThreads> {
+        let mut threads = UnreadThreads::new();
+        if pending.is_empty() {
+            return Ok(threads);
+        }
         let redaction = self.store.find_interned(b"m.room.redaction").await?;
         for event in pending {
             if Some(event.event_type) != redaction {
@@ -150,10 +173,20 @@ impl Syncs {
             let target = self.rooms.redacted_event(read, event).await?;
             if let Some(target) = target.filter(|target| target.room_order <= evaluated) {
                 let place = (user, room, target.room_order);
-                take_back(read, place, (state, threads)).await?;
+                take_back(read, place, (state, &mut threads)).await?;
             }
         }
-        let of = (user, room_id);
+        Ok(threads)
+    }
+
+    /// Adds what the follower has not come to yet.
+    async fn add_pending(
+        &self,
+        read: &mut Read,
+        of: (i64, &RoomId),
+        (state, threads): (&ReadState, &mut UnreadThreads),
+        pending: &[StoredEvent],
+    ) -> StoreResult<()> {
         let notifying = self.notifying(read, of, (state.whole, pending)).await?;
         for Notifying {
             event,
