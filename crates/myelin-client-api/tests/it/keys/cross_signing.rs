@@ -5,7 +5,7 @@ use myelin_testkit::{PASSWORD, TestServer, User, text, three_modes};
 use serde_json::{Value, json};
 
 use super::material::{
-    CrossSigning, cross_signing_key, device_keys, query, sign, signing_key, upload,
+    CrossSigning, cross_signing_key, device_key, device_keys, query, sign, signing_key, upload,
     upload_cross_signing, upload_device_keys,
 };
 use crate::covers;
@@ -121,8 +121,17 @@ async fn other_keys_need_approval(server: &TestServer) {
 
 async fn a_new_master_key_ends_what_the_old_one_has_signed(server: &TestServer) {
     let alice = server.user("alice").await;
-    let first = CrossSigning::new(&alice.id, 1).body(&alice.id);
-    upload_cross_signing(&alice, first).await.ok();
+    let keys = CrossSigning::new(&alice.id, 1);
+    let first = keys.body(&alice.id);
+    upload_cross_signing(&alice, first.clone()).await.ok();
+    upload_device_keys(&alice).await;
+    let mut signed = first["master_key"].clone();
+    sign(&mut signed, &alice.id, (&alice.device, &device_key(&alice)));
+    let public = keys.master.public_key_base64();
+    let body = json!({&alice.id: {public: &signed}});
+    alice.post("/keys/signatures/upload", body).await.ok();
+    let shown = query(&alice, &alice.id).await;
+    assert_eq!(shown["master_keys"][&alice.id], signed);
     let second = CrossSigning::new(&alice.id, 2).body(&alice.id);
     let master = json!({"master_key": second["master_key"]});
     let body = approved(&alice, "alice", master).await;
@@ -131,6 +140,12 @@ async fn a_new_master_key_ends_what_the_old_one_has_signed(server: &TestServer) 
     assert_eq!(shown["master_keys"][&alice.id], second["master_key"]);
     assert_eq!(shown["self_signing_keys"], json!({}));
     assert_eq!(shown["user_signing_keys"], json!({}));
+    // Nor is the old one vouched for any more.
+    let master = json!({"master_key": first["master_key"]});
+    let body = approved(&alice, "alice", master).await;
+    upload_cross_signing(&alice, body).await.ok();
+    let shown = query(&alice, &alice.id).await;
+    assert_eq!(shown["master_keys"][&alice.id], first["master_key"]);
 }
 
 async fn keys_must_be_signed_by_the_master_key(server: &TestServer) {

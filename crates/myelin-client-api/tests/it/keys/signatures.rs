@@ -16,6 +16,8 @@ three_modes!(
     a_device_signs_the_master_key,
     odd_signatures_are_told_one_by_one,
     signatures_go_with_the_key,
+    signatures_go_with_the_device,
+    who_has_signed_whom_is_not_told_by_a_key_either,
 );
 
 covers! {
@@ -169,4 +171,44 @@ async fn signatures_go_with_the_key(server: &TestServer) {
     answer.ok();
     let shown = query(&alice, &alice.id).await;
     assert_eq!(shown["device_keys"][&alice.id][&alice.device], other);
+}
+
+/// Who logs in under an id that somebody has had is not vouched for.
+async fn signatures_go_with_the_device(server: &TestServer) {
+    let (alice, keys) = with_keys(server, "alice").await;
+    let tablet = log_in(server, "alice", "TABLET").await;
+    upload_device_keys(&tablet).await;
+    let device = signed(device_keys(&tablet), &alice, &keys.self_signing);
+    upload_signatures(&alice, json!({&alice.id: {"TABLET": &device}})).await;
+    let shown = async || query(&alice, &alice.id).await["device_keys"][&alice.id]["TABLET"].clone();
+    assert_eq!(shown().await, device);
+    tablet.post("/logout", json!({})).await.ok();
+    let tablet = log_in(server, "alice", "TABLET").await;
+    assert_eq!(shown().await, Value::Null);
+    upload_device_keys(&tablet).await;
+    assert_eq!(shown().await, device_keys(&tablet));
+}
+
+/// A key may come with signatures of anybody: who has verified whom is seen by these two alone.
+async fn who_has_signed_whom_is_not_told_by_a_key_either(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let (bob, carol) = (server.user("bob").await, server.user("carol").await);
+    let keys = CrossSigning::new(&alice.id, 1);
+    let mut master = master_of(&alice, &keys);
+    sign(&mut master, &alice.id, (&alice.device, &device_key(&alice)));
+    let mut device = device_keys(&alice);
+    let bare = [master.clone(), device.clone()];
+    for key in [&mut master, &mut device] {
+        key["signatures"][&bob.id] = json!({"ed25519:abc": "signature"});
+    }
+    let body = json!({"device_keys": device});
+    alice.post("/keys/upload", body).await.ok();
+    upload_cross_signing(&alice, json!({"master_key": master}))
+        .await
+        .ok();
+    for (viewer, expected) in [(&carol, &bare), (&alice, &bare), (&bob, &[master, device])] {
+        let shown = query(viewer, &alice.id).await;
+        assert_eq!(shown["master_keys"][&alice.id], expected[0]);
+        assert_eq!(shown["device_keys"][&alice.id][&alice.device], expected[1]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use myelin_testkit::{Peer, PeerRoom, TestServer, User, three_modes};
+use myelin_testkit::{Peer, PeerRoom, TestServer, User, encode, three_modes};
 use serde_json::{Value, json};
 
 use super::{
@@ -15,6 +15,7 @@ three_modes!(
     an_update_that_cannot_be_shown_is_asked_for,
     a_gap_is_asked_for_once_the_server_can_be_reached,
     signing_keys_are_believed_where_there_are_both,
+    what_was_known_before_a_return_is_asked_for,
 );
 
 const BOB: &str = "@bob:peer.example";
@@ -28,6 +29,26 @@ async fn known(server: &TestServer) -> (User, Arc<Peer>) {
     answer_queries(&peer, &["LAPTOP"]);
     assert_eq!(shown(&alice).await, ["LAPTOP"]);
     (alice, peer)
+}
+
+/// Nobody is told of what changes while no room is shared, which a user of this server may come into
+/// at another one.
+async fn what_was_known_before_a_return_is_asked_for(server: &TestServer) {
+    let (alice, peer) = known(server).await;
+    let rooms = alice.get("/joined_rooms").await.ok();
+    alice
+        .leave(rooms["joined_rooms"][0].as_str().unwrap())
+        .await
+        .ok();
+    answer_queries(&peer, &["PHONE"]);
+    let room = PeerRoom::create(&peer, "11", "bob");
+    let path = format!("/join/{}?via=peer.example", encode(room.id.as_str()));
+    room.serve();
+    alice.post(&path, json!({})).await.ok();
+    for _ in 0..2 {
+        assert_eq!(shown(&alice).await, ["PHONE"]);
+    }
+    assert_eq!(times_asked(&peer), 2);
 }
 
 async fn shown(user: &User) -> Vec<String> {
