@@ -6,48 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
-use myelin_testkit::{Mode, TestServer, User, encode, run, text};
+use myelin_testkit::{TestServer, User, encode, random_histories, text};
 use serde_json::json;
 
 use super::{in_thread, mention, read_up_to, redact, send_content, unread, unread_by_thread};
-use crate::thread_subscriptions::{RULES, call};
+use crate::{
+    chance::Chance,
+    thread_subscriptions::{RULES, call},
+};
 
-mod random_histories {
-    use super::{Mode, case, run};
-
-    #[test]
-    fn sqlite() {
-        run(Mode::Sqlite, &async |server| case(server, 0..8).await);
-    }
-
-    #[test]
-    fn postgres() {
-        run(Mode::Postgres, &async |server| case(server, 100..102).await);
-    }
-
-    #[test]
-    fn two_nodes() {
-        run(Mode::TwoNodes, &async |server| case(server, 200..202).await);
-    }
-}
+random_histories!(case: 0..8, 100..102, 200..202);
 
 /// Things that happen in one history.
 const STEPS: usize = 60;
 /// What stands for the main timeline.
 const MAIN: &str = "main";
-
-/// `SplitMix64`, so that a seed gives the same history for ever.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
-    }
-}
 
 /// What a user has changed of the rules.
 #[derive(Clone, Copy, Default)]
