@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use http::Method;
 use myelin_accounts::RegistrationSettings;
+use myelin_store::{
+    WriteSet,
+    delayed_events::{self, DelayId},
+};
 use myelin_testkit::{Answer, Mode, TestServer, User, encode, least_cost, three_modes};
 use serde_json::json;
 
@@ -22,6 +26,7 @@ three_modes!(
     what_does_not_exist_is_not_found,
     a_heartbeat_costs_one_row,
     what_became_of_it_is_forgotten_in_the_end,
+    no_more_than_a_thousand_are_remembered,
     guests_may_have_delayed_events,
 );
 
@@ -250,6 +255,34 @@ async fn what_became_of_it_is_forgotten_in_the_end(server: &TestServer) {
         [1, 2],
         "the events themselves stay"
     );
+}
+
+/// What is one too many is forgotten when the next one is scheduled, the oldest first.
+async fn no_more_than_a_thousand_are_remembered(server: &TestServer) {
+    let alice = server.user("alice").await;
+    let room = alice.create_room().await;
+    let oldest = delay(&alice, &room, 1, 1).await;
+    ended(server, &alice, &oldest).await;
+    let store = &server.stores()[0];
+    let found = delayed_events::find(&mut store.read(), oldest.parse().unwrap()).await;
+    let found = found.unwrap().unwrap();
+    let mut writes = WriteSet::new();
+    let mut later = Vec::new();
+    for number in 1..=1_000 {
+        let mut copy = found.clone();
+        copy.id = DelayId::new(number);
+        copy.end.as_mut().unwrap().at_ms += number;
+        delayed_events::insert(&mut writes, &copy);
+        later.push(copy.id.to_string());
+    }
+    store.commit(writes).await.unwrap();
+    look(&alice, &oldest).await;
+    delay(&alice, &room, 1_000, 2).await;
+    alice
+        .get(&format!("{STABLE}/{oldest}"))
+        .await
+        .refused(404, "M_NOT_FOUND");
+    look(&alice, &later[0]).await;
 }
 
 async fn guests_may_have_delayed_events(beside: &TestServer) {

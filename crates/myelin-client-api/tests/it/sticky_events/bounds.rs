@@ -12,6 +12,7 @@ three_modes!(
     many_are_told_over_several_answers,
     the_rest_waits_for_restarts_and_kills,
     what_happens_meanwhile_comes_behind_the_rest,
+    who_begins_with_nothing_is_told_each_once,
     whoever_leaves_is_told_nothing_of_the_rest,
     a_short_timeline_loses_none_of_many,
     the_rest_ends_a_wait,
@@ -158,6 +159,20 @@ async fn what_happens_meanwhile_comes_behind_the_rest(server: &TestServer) {
     found.extend(answers.concat());
     let all = sorted([old, early, late].concat());
     assert_eq!(sorted(found), all, "each once");
+}
+
+/// Also of the room that the user joined last, in which the first of all was said.
+async fn who_begins_with_nothing_is_told_each_once(server: &TestServer) {
+    let dan = server.user("dan").await;
+    let entered = dan.create_public_room().await;
+    let first = stick_many(&dan, &entered, 60).await;
+    chat(&dan, &entered, 12).await;
+    let (carol, full, old, _) = full_room(server).await;
+    carol.join(&entered).await.ok();
+    let answers = told_in_turn(&carol, &[&full, &entered], None).await;
+    let counts: Vec<usize> = answers.iter().map(Vec::len).collect();
+    assert_eq!(counts, [MAX, MAX, MAX]);
+    assert_eq!(sorted(answers.concat()), sorted([first, old].concat()));
 }
 
 async fn whoever_leaves_is_told_nothing_of_the_rest(server: &TestServer) {
