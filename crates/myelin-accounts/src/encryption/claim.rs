@@ -40,8 +40,8 @@ impl Claim<'_> {
 /// either are left out.
 ///
 /// What was taken is gone even if the answer does not arrive. Cost: five statements for each
-/// thousand devices, BEGIN and COMMIT among them, and where one has run out, those of
-/// [`fall_back`].
+/// thousand devices, BEGIN and COMMIT among them; where one has run out, one more, and those of a
+/// commit if a fallback key is given out for the first time.
 pub async fn claim_keys(
     server: &Server,
     store: &Store,
