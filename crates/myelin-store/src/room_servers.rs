@@ -129,8 +129,9 @@ pub async fn list_sharing(read: &mut Read, user: i64, own: i64) -> StoreResult<V
 }
 
 /// The other servers that have users in a room which a user has joined, and share no room with the user
-/// that was joined before: a join is told by user, room and position in the log. Cost: the servers of
-/// the user's rooms, and what the log has of the user since.
+/// that was joined before: a join is told by user, room and position in the log. A room in which the
+/// user has only taken another name since was joined before. Cost: the servers of the user's rooms, and
+/// what the log has of the user, if it has something since.
 pub async fn list_newly_sharing(
     read: &mut Read,
     (user, room, pos): (i64, i64, i64),
@@ -144,6 +145,12 @@ pub async fn list_newly_sharing(
                        AND m.room NOT IN (
                            SELECT l.reference FROM log l
                            WHERE l.subject = $4 AND l.pos > $6 AND l.kind = $3
+                               AND NOT COALESCE((
+                                   SELECT SUBSTR(b.data, 1, 1) = $7 FROM log b
+                                   WHERE b.subject = $4 AND b.pos <= $6 AND b.kind = $3
+                                       AND b.reference = l.reference
+                                   ORDER BY b.pos DESC LIMIT 1
+                               ), FALSE)
                        )
                )
                ORDER BY s.server";
@@ -155,6 +162,7 @@ pub async fn list_newly_sharing(
         user.into(),
         joined.into(),
         pos.into(),
+        [u8::try_from(joined).unwrap_or_default()].as_slice().into(),
     ];
     let rows = read.query(ROOM_SERVERS.name, sql, &parameters).await?;
     rows.iter().map(|row| row.int(0)).collect()

@@ -88,7 +88,7 @@ async fn a_server_shares_its_first_room_with_a_user_once() {
                 kind: LogKind::Membership,
                 subject: place.1,
                 reference: place.0,
-                data: Bytes::new(),
+                data: vec![u8::try_from(membership.as_number()).unwrap()].into(),
             });
             nodes.one.commit(writes).await.unwrap();
             (place.1, place.0, position().await)
@@ -104,6 +104,10 @@ async fn a_server_shares_its_first_room_with_a_user_once() {
             list_newly_sharing(read, joined, HERE).await.unwrap()
         };
         assert_eq!(told(alone).await, [0_i64; 0]);
+        assert_eq!(told(first).await, [THERE]);
+        assert_eq!(told(second).await, [0_i64; 0]);
+        // Another name in the first room is no reason to say it again of the second.
+        moves((1, 10), Some(join), join).await;
         assert_eq!(told(first).await, [THERE]);
         assert_eq!(told(second).await, [0_i64; 0]);
         for room in [1, 2] {
