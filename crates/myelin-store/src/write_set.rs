@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::{Column, Kind, LogKind, OnConflict, Row, StoreError, StoreResult, Table, Value};
+use crate::{
+    Column, Kind, LogEntry, LogKind, OnConflict, Row, StoreError, StoreResult, Table, Value,
+};
 
 /// Most rows that one set may write (DESIGN: bigger work is committed in slices).
 pub const ROWS_MAX: usize = 2_000;
@@ -86,6 +88,19 @@ pub struct LogWrite {
     pub reference: i64,
     /// What followers need without reading further; its form belongs to the kind.
     pub data: Bytes,
+}
+
+impl LogWrite {
+    /// The entry, once it has a position.
+    pub(crate) fn at(&self, pos: i64) -> LogEntry {
+        LogEntry {
+            pos,
+            kind: self.kind,
+            subject: self.subject,
+            reference: self.reference,
+            data: self.data.clone(),
+        }
+    }
 }
 
 /// What one use case wants to change, whole or not at all. Built in memory by plain functions of

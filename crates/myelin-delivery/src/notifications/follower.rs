@@ -156,8 +156,9 @@ impl Follower {
         let position = self.store.live().position();
         let mut taken = 0;
         let entries = self.store.live().entries_since(self.read_to, &mut |entry| {
-            taken += usize::from(self.is_wanted(entry));
-            self.is_wanted(entry) && taken <= STEP
+            let is_wanted = self.is_wanted(entry);
+            taken += usize::from(is_wanted);
+            is_wanted && taken <= STEP
         });
         if let Some(entries) = entries {
             let is_whole = taken <= STEP;

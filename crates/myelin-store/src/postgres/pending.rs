@@ -26,13 +26,7 @@ impl Pending {
             let before = pos;
             for write in set.entries(&taken) {
                 pos += 1;
-                entries.push(LogEntry {
-                    pos,
-                    kind: write.kind,
-                    subject: write.subject,
-                    reference: write.reference,
-                    data: write.data.clone(),
-                });
+                entries.push(write.at(pos));
             }
             Ok(Committed::new(before, pos, taken))
         });

@@ -181,13 +181,7 @@ impl Writer {
             let before = pos;
             for entry in set.entries(&taken) {
                 pos += 1;
-                entries.push(LogEntry {
-                    pos,
-                    kind: entry.kind,
-                    subject: entry.subject,
-                    reference: entry.reference,
-                    data: entry.data.clone(),
-                });
+                entries.push(entry.at(pos));
             }
             outcomes.push(Ok(Committed::new(before, pos, taken)));
         }

@@ -241,27 +241,33 @@ fn changes_of_one_row_follow_each_other() {
     });
 }
 
+fn three_letters(writes: &mut WriteSet) {
+    for n in 1..=3 {
+        writes.put(&LETTERS, row![1, n], row![n.to_string().as_str()]);
+    }
+}
+
+fn take_letter(writes: &mut WriteSet) {
+    writes.take_first(&LETTERS, row![1], None);
+}
+
+fn take_letter_and_fall(writes: &mut WriteSet) {
+    writes.expect(&THINGS, row![1, "a"], Some(1));
+    take_letter(writes);
+}
+
 #[test]
 fn what_is_taken_goes_to_one_taker() {
     on_both(|place| {
         Box::pin(async move {
             let store = place.open().await;
             let letters = set(|w| {
-                for n in 1..=3 {
-                    w.put(&LETTERS, row![1, n], row![n.to_string().as_str()]);
-                }
+                three_letters(w);
                 w.put(&LETTERS, row![2, 1], row!["other"]);
             });
             store.commit(letters).await.unwrap();
-            let take = || {
-                set(|w| {
-                    w.take_first(&LETTERS, row![1], None);
-                })
-            };
-            let falls = set(|w| {
-                w.expect(&THINGS, row![1, "a"], Some(1));
-                w.take_first(&LETTERS, row![1], None);
-            });
+            let take = || set(take_letter);
+            let falls = set(take_letter_and_fall);
             let two = set(|w| {
                 w.take_first(&LETTERS, row![1], None);
                 w.take_first(&LETTERS, row![1], None);
@@ -300,19 +306,9 @@ fn what_a_fallen_set_would_have_taken_stays() {
     on_both(|place| {
         Box::pin(async move {
             let store = place.open().await;
-            let letters = set(|w| {
-                for n in 1..=3 {
-                    w.put(&LETTERS, row![1, n], row![n.to_string().as_str()]);
-                }
-            });
-            store.commit(letters).await.unwrap();
-            let take = set(|w| {
-                w.take_first(&LETTERS, row![1], None);
-            });
-            let falls = set(|w| {
-                w.expect(&THINGS, row![1, "a"], Some(1));
-                w.take_first(&LETTERS, row![1], None);
-            });
+            store.commit(set(three_letters)).await.unwrap();
+            let take = set(take_letter);
+            let falls = set(take_letter_and_fall);
             // What it takes is there when it begins.
             let inserts = set(|w| {
                 w.take_first(&LETTERS, row![1], None);
